@@ -2,6 +2,13 @@
  * The rooms of the house: who may import whom, as arrows between folders. CONTRIBUTING.md has the table for readers;
  * test/house/rooms.test.ts proves each arrow. Imports of types count: a room that names another's types knows it.
  */
+const { readFileSync } = require("node:fs")
+
+const engine = JSON.parse(readFileSync("engine/package.json", "utf8"))
+const engineMayImport = Object.keys({ ...engine.dependencies, ...engine.peerDependencies }).map((name) =>
+  `(^|/)node_modules/${name}/`
+)
+
 const effect = "(^|/)node_modules/effect/"
 const platform = "(^|/)node_modules/@effect/platform/"
 const undici = "(^|/)node_modules/undici/"
@@ -79,6 +86,14 @@ module.exports = {
       to: { path: "^engine/test/" }
     },
     {
+      name: "engine-declares-its-packages",
+      comment:
+        "Whoever installs contree-local gets its dependencies and peers and nothing else: add it to engine/package.json.",
+      severity: "error",
+      from: { path: "^engine/src/" },
+      to: { path: "(^|/)node_modules/", pathNot: engineMayImport }
+    },
+    {
       name: "no-cycle",
       comment: "Two modules that need each other at run time are one module, or miss a third one.",
       severity: "error",
@@ -98,7 +113,6 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     doNotFollow: { path: "(^|/)node_modules/" },
-    combinedDependencies: true,
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "types", "node", "default"]

@@ -55,7 +55,9 @@ export const problemsOf = (
     // tsconfig.json and vitest.config.ts find `effect-contree/X` by trying the rooms in this order.
     const first = ["layers", "services", "schemas"].find((room) => exists(`src/${room}/${name}.ts`))
     if (first !== undefined && path !== `${first}/${name}`) {
-      problems.push(`effect-contree/${name} is ${path} in src/index.ts, but ${first}/${name}.ts hides it in development`)
+      problems.push(
+        `effect-contree/${name} is ${path} in src/index.ts, but ${first}/${name}.ts hides it in development`
+      )
     }
   }
   for (const key of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
