@@ -1,0 +1,100 @@
+import { expect, it, layer } from "@effect/vitest"
+import { ContreeLocal } from "contree-local"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Command, ContreeApi, Images } from "effect-contree"
+import * as Fs from "node:fs"
+import { engineLayer, eventually, mountsWith, processesWith, temporaryStore } from "../support/engine.js"
+
+const busybox = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
+
+layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
+  it.effect("branches of one image do not see each other", () =>
+    Effect.gen(function*() {
+      const base = yield* busybox
+      const built = yield* base.run(Command.shell("mkdir /data && echo base > /data/f"), { disposable: false })
+      const names = Array.from({ length: 12 }, (_, i) => `branch ${i}`)
+      const branches = yield* Effect.forEach(names, (name) =>
+        built.image.run(Command.shell`echo ${name} >> /data/f`, { disposable: false }), { concurrency: 6 })
+      const texts = yield* Effect.forEach(branches, (branch) =>
+        Effect.map(branch.image.run(Command.exec("cat", ["/data/f"])), (r) => r.stdout.text))
+      expect(texts).toEqual(names.map((name) => `base\n${name}\n`))
+      expect(new Set(branches.map((branch) => branch.image.id.value)).size).toBe(names.length)
+      const parent = yield* built.image.run(Command.exec("cat", ["/data/f"]))
+      expect(parent.stdout.text).toBe("base\n")
+    }))
+
+  it.effect("an unchanged file system gives the parent's image back", () =>
+    Effect.gen(function*() {
+      const base = yield* Effect.flatMap(Images.Images, (images) => images.use("busybox:latest", { strict: true }))
+      const same = yield* base.run(Command.exec("true"), { disposable: false })
+      expect(same.image.id.value).toBe(base.id.value)
+    }))
+
+  it.effect("interrupting a sleep ends the process within a second, and the operation reads CANCELLED", () =>
+    Effect.gen(function*() {
+      const base = yield* busybox
+      const api = yield* ContreeApi.ContreeApi
+      const started = yield* Deferred.make<void>()
+      const fiber = yield* base.stream(Command.shell("echo up; exec sleep 60")).pipe(
+        Stream.runForEach(() => Deferred.succeed(started, void 0)),
+        Effect.fork
+      )
+      yield* Deferred.await(started)
+      const [running] = yield* api.listOperations({ status: "EXECUTING" })
+      expect(processesWith(running!.uuid).length).toBeGreaterThan(0)
+      const [took] = yield* Effect.timed(
+        Fiber.interrupt(fiber).pipe(
+          Effect.zipRight(eventually(Effect.sync(() => processesWith(running!.uuid)), (left) => left.length === 0, 5000))
+        )
+      )
+      expect(processesWith(running!.uuid)).toEqual([])
+      expect(Duration.toMillis(took)).toBeLessThan(1000)
+      const operation = yield* eventually(api.getOperation(running!.uuid), (o) => o.status === "CANCELLED", 1000)
+      expect(operation.status).toBe("CANCELLED")
+    }))
+
+  it.effect("a time limit of the server is data, and keeps the output so far", () =>
+    Effect.gen(function*() {
+      const base = yield* busybox
+      const result = yield* base.run(Command.shell("echo before; sleep 30; echo after"), { timeout: "1 second" })
+      expect(result.exit).toEqual({ _tag: "TimedOut" })
+      expect(result.exitCode).toBeUndefined()
+      expect(result.stdout.text).toBe("before\n")
+    }))
+
+  it.effect("exit, signal and check", () =>
+    Effect.gen(function*() {
+      const base = yield* busybox
+      expect((yield* base.run(Command.shell("exit 7"))).exit).toEqual({ _tag: "Exited", code: 7 })
+      expect((yield* base.run(Command.shell("kill -TERM $$"))).exit).toEqual({ _tag: "Signaled", signal: 15 })
+      expect((yield* base.run(Command.exec("/no/such/command"))).exitCode).toBe(127)
+      const error = yield* Effect.flip(base.run(Command.shell("echo why >&2; exit 3"), { check: true }))
+      expect(error).toMatchObject({ _tag: "CommandFailedError", exit: { _tag: "Exited", code: 3 }, stderrTail: "why\n" })
+    }))
+})
+
+it.live("200 runs at 16, then nothing of the engine is left", () =>
+  Effect.gen(function*() {
+    const store = temporaryStore()
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(ContreeLocal.layer({ store }), scope)
+    const codes = yield* Effect.gen(function*() {
+      const base = yield* busybox
+      return yield* Effect.forEach(Array.from({ length: 200 }), () =>
+        Effect.map(base.run(Command.exec("true")), (r) => r.exitCode), { concurrency: 16 })
+    }).pipe(Effect.provide(context))
+    expect(codes).toEqual(Array.from({ length: 200 }, () => 0))
+    const running = yield* Effect.provide(Effect.fork(Effect.flatMap(busybox, (i) => i.run(Command.exec("sleep", ["60"])))), context)
+    yield* eventually(Effect.sync(() => processesWith(store)), (found) => found.length > 0, 5000)
+    yield* Scope.close(scope, Exit.void)
+    yield* Fiber.interrupt(running)
+    expect(processesWith(store)).toEqual([])
+    expect(mountsWith(store)).toEqual([])
+    expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
+    expect(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))).toEqual(
+      baseline
+    )
+  }), 60_000)
+
+/** what the test runner itself holds open (the pipes to its parent) */
+const baseline = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))

@@ -1,0 +1,43 @@
+import { ContreeLocal } from "contree-local"
+import { Effect } from "effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+/** A store of this test run alone, gone with the process. */
+export const temporaryStore = (): string => {
+  const store = Fs.mkdtempSync(Path.join(Os.tmpdir(), "contree-test-"))
+  process.once("exit", () => Fs.rmSync(store, { recursive: true, force: true }))
+  return store
+}
+
+/** The embedded engine on a store of its own. */
+export const engineLayer = () => ContreeLocal.layer({ store: temporaryStore() })
+
+/** Every process on this machine whose command line or environment holds `mark`, other than this one. */
+export const processesWith = (mark: string): ReadonlyArray<string> =>
+  Fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid).flatMap((pid) => {
+    try {
+      const line = Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+      return line.includes(mark) ? [`${pid} ${line}`] : []
+    } catch {
+      return []
+    }
+  })
+
+/** Every mount of this machine's name space that names `mark`. */
+export const mountsWith = (mark: string): ReadonlyArray<string> =>
+  Fs.readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => line.includes(mark))
+
+/** Looks again until it holds, at most for `millis`; the last look's answer. */
+export const eventually = <A, E, R>(
+  look: Effect.Effect<A, E, R>,
+  holds: (value: A) => boolean,
+  millis: number
+): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const end = Date.now() + millis
+    const again: Effect.Effect<A, E, R> = Effect.flatMap(look, (value) =>
+      holds(value) || Date.now() >= end ? Effect.succeed(value) : Effect.delay(again, "10 millis"))
+    return again
+  })
