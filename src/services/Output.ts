@@ -1,0 +1,304 @@
+/**
+ * What a command writes: as it comes (a stream of tagged chunks), or captured whole; and the sink that puts it into a
+ * local file.
+ *
+ * @since 0.1.0
+ */
+import * as PlatformError from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Chunk from "effect/Chunk"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { DecodeError } from "../schemas/Errors.js"
+import { lastPart } from "./File.js"
+
+/**
+ * A piece of output. `text` is the piece as UTF-8; a character that is cut in two belongs to the piece that completes
+ * it, so that the texts of a stream joined are the text of the whole. `at` is when the server saw it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Piece {
+  readonly bytes: Uint8Array
+  readonly text: string
+  readonly at: DateTime.Utc
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stdout extends Piece {
+  readonly _tag: "Stdout"
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stderr extends Piece {
+  readonly _tag: "Stderr"
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Output = Stdout | Stderr
+
+/**
+ * Output as a whole. `text` never fails (what is no UTF-8 becomes U+FFFD), `textStrict` does; both are decoded when first
+ * asked for. `truncated`: the server kept the beginning only.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Captured {
+  readonly bytes: Uint8Array
+  readonly text: string
+  readonly textStrict: Either.Either<string, DecodeError>
+  readonly truncated: boolean
+}
+
+/**
+ * What a stream of bytes can be run into.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AnySink<E, R> = Sink.Sink<unknown, Uint8Array, unknown, E, R>
+
+// ------------------------------------------------------------------------------------------------------------- views
+
+const only = (tag: Output["_tag"]) => <E, R>(self: Stream.Stream<Output, E, R>): Stream.Stream<Uint8Array, E, R> =>
+  Stream.mapChunks(self, Chunk.filterMap((out) => out._tag === tag ? Option.some(out.bytes) : Option.none()))
+
+/**
+ * The bytes of stdout; stderr is dropped.
+ *
+ * @example
+ * import type * as Errors from "effect-contree/Errors"
+ * import * as Output from "effect-contree/Output"
+ * import * as Stream from "effect/Stream"
+ *
+ * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) =>
+ *   output.pipe(Output.stdout, Stream.decodeText(), Stream.splitLines)
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const stdout: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<Uint8Array, E, R> = only("Stdout")
+
+/**
+ * The bytes of stderr; stdout is dropped.
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const stderr: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<Uint8Array, E, R> = only("Stderr")
+
+/**
+ * Makes the pieces of one stream in order, carrying cut characters from one to the next. It holds state: one for each
+ * run of a stream, made inside `Stream.suspend`.
+ *
+ * @internal
+ */
+export const makePieces = (): (tag: Output["_tag"], bytes: Uint8Array, at: DateTime.Utc) => Output => {
+  const decoders = {
+    Stdout: new TextDecoder("utf-8", { ignoreBOM: true }),
+    Stderr: new TextDecoder("utf-8", { ignoreBOM: true })
+  }
+  return (tag, bytes, at) => ({ _tag: tag, bytes, text: decoders[tag].decode(bytes, { stream: true }), at })
+}
+
+// ---------------------------------------------------------------------------------------------------------- captured
+
+// ignoreBOM: text is all that was written, a byte order mark too
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true })
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const decodeStrict = (bytes: Uint8Array, truncated: boolean): Either.Either<string, DecodeError> =>
+  Either.try({
+    try: () => strict.decode(bytes),
+    catch: () =>
+      new DecodeError({
+        method: "Output.textStrict",
+        description: truncated
+          ? "the output is no valid UTF-8, maybe because it was cut: raise truncateOutputAt, or use text or bytes"
+          : "the output is no valid UTF-8: use text (lossy) or bytes"
+      })
+  })
+
+class CapturedImpl implements Captured {
+  #text: string | undefined
+  #strict: Either.Either<string, DecodeError> | undefined
+
+  constructor(readonly bytes: Uint8Array, readonly truncated: boolean) {}
+
+  get text(): string {
+    return this.#text ??= lossy.decode(this.bytes)
+  }
+  get textStrict(): Either.Either<string, DecodeError> {
+    return this.#strict ??= decodeStrict(this.bytes, this.truncated)
+  }
+  toJSON(): unknown {
+    return { _id: "Captured", size: this.bytes.length, text: this.text, truncated: this.truncated }
+  }
+  toString(): string {
+    return this.text
+  }
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
+
+/**
+ * Joins pieces once, with one allocation.
+ *
+ * @internal
+ */
+export const makeCaptured = (pieces: Iterable<Uint8Array>, truncated: boolean): Captured => {
+  const all = [...pieces]
+  const bytes = new Uint8Array(all.reduce((size, piece) => size + piece.length, 0))
+  let offset = 0
+  for (const piece of all) {
+    bytes.set(piece, offset)
+    offset += piece.length
+  }
+  return new CapturedImpl(bytes, truncated)
+}
+
+// ------------------------------------------------------------------------------------------------------------ to file
+
+const failWith = (
+  reason: PlatformError.SystemErrorReason,
+  path: string,
+  description: string
+): PlatformError.SystemError =>
+  new PlatformError.SystemError({
+    reason,
+    module: "FileSystem",
+    method: "Output.toFile",
+    pathOrDescriptor: path,
+    description
+  })
+
+const isReason = (reason: PlatformError.SystemErrorReason) => (e: PlatformError.PlatformError): boolean =>
+  e._tag === "SystemError" && e.reason === reason
+
+const alreadyThere = (path: string): PlatformError.SystemError =>
+  failWith("AlreadyExists", path, "the file is there already; pass { overwrite: true } to replace it")
+
+interface Target {
+  /** where the bytes end up, symbolic links followed */
+  readonly path: string
+  /** what is there now */
+  readonly info: FileSystem.File.Info | undefined
+}
+
+const inspect = (
+  fs: FileSystem.FileSystem,
+  path: string,
+  overwrite: boolean
+): Effect.Effect<Target, PlatformError.PlatformError> =>
+  Effect.gen(function*() {
+    const found = yield* fs.stat(path).pipe(
+      Effect.map(Option.some),
+      Effect.catchIf(isReason("NotFound"), () => Effect.succeed(Option.none<FileSystem.File.Info>()))
+    )
+    if (Option.isNone(found)) return { path, info: undefined }
+    if (found.value.type === "Directory") return yield* failWith("BadResource", path, "this is a folder: name a file")
+    if (!overwrite) return yield* alreadyThere(path)
+    return { path: yield* fs.realPath(path), info: found.value }
+  })
+
+/** A new file beside the target, under a name of its own; removed with the scope unless it was renamed before. */
+const openBeside = (
+  fs: FileSystem.FileSystem,
+  target: Target
+): Effect.Effect<
+  { readonly name: string; readonly file: FileSystem.File; readonly close: Effect.Effect<void> },
+  PlatformError.PlatformError,
+  Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const folder = target.path.slice(0, lastPart(target.path))
+    const handles = yield* Effect.acquireRelease(Scope.make(), Scope.close)
+    // The name is short and made of nothing but letters: the target's own may be as long as a name can be.
+    const attempt = Effect.gen(function*() {
+      const name = `${folder}.part-${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)}`
+      const file = yield* Effect.acquireRelease(
+        // `wx` fails on a name that is taken, so what is removed below is ours
+        Effect.provideService(fs.open(name, { flag: "wx" }), Scope.Scope, handles),
+        () => Effect.ignore(fs.remove(name, { force: true }))
+      )
+      return { name, file, close: Scope.close(handles, Exit.void) }
+    })
+    return yield* Effect.retry(attempt, { times: 16, while: isReason("AlreadyExists") })
+  })
+
+/** `link` refuses a name that came into being meanwhile, which `rename` would replace. */
+const moveToNew = (
+  fs: FileSystem.FileSystem,
+  from: string,
+  to: string
+): Effect.Effect<void, PlatformError.PlatformError> =>
+  fs.link(from, to).pipe(
+    Effect.zipRight(fs.remove(from)),
+    Effect.catchAll((e) => {
+      if (isReason("AlreadyExists")(e)) return Effect.fail(alreadyThere(to))
+      // some file systems have no hard links
+      return Effect.flatMap(fs.exists(to), (there) => there ? Effect.fail(alreadyThere(to)) : fs.rename(from, to))
+    })
+  )
+
+const writeAll = (file: FileSystem.File) => (chunk: Chunk.Chunk<Uint8Array>) =>
+  Effect.forEach(chunk, (bytes) => bytes.length === 0 ? Effect.void : file.writeAll(bytes), { discard: true })
+
+/**
+ * Writes everything to a local file. The bytes go to a temporary name in the same folder, which is renamed to `path`
+ * when the end is reached: whoever looks at `path` sees the old content or the whole new one. After a failure or an
+ * interruption the temporary file is removed and `path` is as it was.
+ *
+ * Fails with `AlreadyExists` when there is a file (before the first byte, or at the end when it came meanwhile); with
+ * `overwrite: true` it is replaced and keeps its permission bits. A symbolic link is followed; a device or pipe is
+ * written to directly.
+ *
+ * @example
+ * import * as Output from "effect-contree/Output"
+ * import * as Stream from "effect/Stream"
+ *
+ * const saved = Stream.make("hello").pipe(Stream.encodeText, Stream.run(Output.toFile("./hello.txt")))
+ *
+ * @since 0.1.0
+ * @category sinks
+ */
+export const toFile = (
+  path: string,
+  options?: { readonly overwrite?: boolean | undefined }
+): Sink.Sink<void, Uint8Array, never, PlatformError.PlatformError, FileSystem.FileSystem> =>
+  Sink.unwrapScoped(Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const overwrite = options?.overwrite === true
+    const target = yield* inspect(fs, path, overwrite)
+    if (target.info !== undefined && target.info.type !== "File") {
+      const file = yield* fs.open(target.path, { flag: "w" })
+      return Sink.forEachChunk(writeAll(file))
+    }
+    const { close, file, name } = yield* openBeside(fs, target)
+    if (target.info !== undefined) yield* fs.chmod(name, target.info.mode & 0o7777)
+    const commit = close.pipe(
+      Effect.zipRight(overwrite ? fs.rename(name, target.path) : moveToNew(fs, name, target.path)),
+      Effect.uninterruptible
+    )
+    return Sink.mapEffect(Sink.forEachChunk(writeAll(file)), () => commit)
+  }))
