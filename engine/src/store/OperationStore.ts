@@ -1,0 +1,107 @@
+/**
+ * The operations: one row for each run and each import.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { ImageId, OperationId } from "effect-contree/Ids"
+import type { Timestamp } from "effect-contree/Timestamp"
+import type * as Option from "effect/Option"
+import type { StoreError } from "./StoreError.js"
+
+/**
+ * One operation (protocol: section 3.8). `metadata` and `result` are JSON text, as the wire will show it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationRow {
+  readonly id: OperationId
+  readonly kind: string
+  readonly status: string
+  readonly error: string | null
+  readonly createdAt: Timestamp
+  /** seconds */
+  readonly duration: number | null
+  /** bytes written */
+  readonly imageSize: number | null
+  /** seconds */
+  readonly consumedCpu: number | null
+  readonly consumedMemory: number | null
+  /** the image it starts from; null for an import */
+  readonly imageId: ImageId | null
+  readonly resultImageId: ImageId | null
+  readonly metadata: string | null
+  readonly result: string | null
+  /** whether this very store, and no other process, runs it: only its owner can cancel it */
+  readonly owned: boolean
+}
+
+/**
+ * What a new operation starts with. Its owner is the store that creates it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewOperation {
+  readonly id: OperationId
+  readonly kind: string
+  /** default `PENDING` */
+  readonly status?: string | undefined
+  readonly imageId?: ImageId | null | undefined
+  readonly metadata?: string | null | undefined
+}
+
+/**
+ * What a transition may set. An absent field stays as it is; null empties it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationFields {
+  readonly error?: string | null | undefined
+  readonly duration?: number | null | undefined
+  readonly imageSize?: number | null | undefined
+  readonly consumedCpu?: number | null | undefined
+  readonly consumedMemory?: number | null | undefined
+  readonly imageId?: ImageId | null | undefined
+  readonly resultImageId?: ImageId | null | undefined
+  readonly metadata?: string | null | undefined
+  readonly result?: string | null | undefined
+}
+
+/**
+ * A page of operations and its filters; both ends of the time span are included.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationQuery {
+  readonly limit: number
+  readonly offset: number
+  readonly status?: string | undefined
+  readonly kind?: string | undefined
+  readonly since?: Timestamp | undefined
+  readonly until?: Timestamp | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationStore {
+  /** The row as it was written. */
+  readonly create: (operation: NewOperation) => Effect.Effect<OperationRow, StoreError>
+  readonly get: (id: string) => Effect.Effect<Option.Option<OperationRow>, StoreError>
+  /** Newest first. */
+  readonly list: (query: OperationQuery) => Effect.Effect<ReadonlyArray<OperationRow>, StoreError>
+  /** Atomic: true when the operation was in one of the `from` states and is now in `to`, else false and unchanged. */
+  readonly transition: (
+    id: OperationId,
+    from: ReadonlyArray<string>,
+    to: string,
+    fields?: OperationFields
+  ) => Effect.Effect<boolean, StoreError>
+  /** Sets fields of an operation whatever its state (`metadata` of a run that goes on, say). False: no such one. */
+  readonly update: (id: OperationId, fields: OperationFields) => Effect.Effect<boolean, StoreError>
+}
