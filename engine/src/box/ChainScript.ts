@@ -1,0 +1,59 @@
+/**
+ * What runs outside the box, as the first process of a pid and mount namespace of its own: it opens the pipes, mounts the
+ * image and becomes bubblewrap. busybox is its shell, so all of its commands but bubblewrap are forks without an exec.
+ *
+ * Why it does things in this order:
+ * - The pipes are FIFOs, because Node's own are sockets and `echo x > /dev/stdout` fails on a socket. They are opened
+ *   through a mount that is detached at once: then `/proc/self/fd` in the box shows no path of the host.
+ * - It opens them for reading and writing first, so that no open can block for ever when the engine dies, says `up`,
+ *   and goes on when the engine has its ends. An engine that is gone answers nothing: the end of the chain.
+ * - busybox' `mount` because it makes one mount(2) call: the newer interface cuts an option at 256 bytes.
+ * - Placeholders of /etc/hosts and the like are covered only where the image has them and they are empty: a file with
+ *   content is the image's own.
+ *
+ * @since 0.1.0
+ */
+import { shimBusybox } from "./Shim.js"
+
+/** Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "". */
+export const chainScript = `
+op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 cgroup=$8
+fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }
+umask 0
+for f in /proc/self/fd/*; do
+  n=\${f##*/}
+  case $n in 0|1|2|3) ;; *) eval "exec $n>&-" ;; esac
+done
+ulimit -c 0
+[ -z "$cgroup" ] || echo 0 > "$cgroup/cgroup.procs"
+e=$(cd "$store" 2>&1) || fail store "$e"
+cd "$store"
+e=$(mount -n -o bind "$dir" mnt 2>&1) || fail bind "$e"
+cd mnt
+e=$(mkfifo o e r 2>&1) || fail pipes "$e"
+if [ "$stdin" = pipe ]; then
+  e=$(mkfifo i 2>&1) || fail pipes "$e"
+  exec 9<>i
+fi
+exec 6<>o 7<>e 8<>r
+printf 'up\\n' >&3 || exit 125
+read -r go <&3 || exit 125
+[ "$stdin" = null ] || exec 0<i
+exec 1>o 2>e 5<script 3>r 6>&- 7>&- 8>&- 9>&-
+cd "$store"
+e=$(umount -n -l mnt 2>&1) || fail bind "$e"
+e=$(mount -n -t overlay overlay -o "$options" mnt 2>&1) || fail overlay "$e"
+unset PWD OLDPWD SHLVL
+if [ "$files" = 1 ]; then
+  "$bwrap" --args 6 -- ${shimBusybox} sh /dev/fd/7 6<"$dir/place-args" 7<"$dir/place" 5<&- </dev/null || exit 125
+fi
+empty() { [ -f "mnt/etc/$1" ] && [ ! -L "mnt/etc/$1" ] && [ ! -s "mnt/etc/$1" ] && [ -f "$dir/$1" ]; }
+x=
+if [ ! -L mnt/etc ]; then
+  empty hosts && exec 6<"$dir/hosts" && x="$x --perms 0644 --bind-data 6 /etc/hosts"
+  empty hostname && exec 7<"$dir/hostname" && x="$x --perms 0644 --bind-data 7 /etc/hostname"
+  empty resolv.conf && exec 8<"$dir/resolv.conf" && x="$x --perms 0644 --bind-data 8 /etc/resolv.conf"
+fi
+exec 4<"$dir/args"
+exec "$bwrap" --args 4 $x -- ${shimBusybox} time -o /dev/fd/3 -f "report $op \${REPORT}" ${shimBusybox} sh /dev/fd/5
+`.replace("${REPORT}", "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r")

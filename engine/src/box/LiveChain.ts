@@ -1,0 +1,125 @@
+/**
+ * A chain that was started: its exit, what it says before it has pipes, and how to end it.
+ *
+ * @since 0.1.0
+ */
+import { spawn } from "node:child_process"
+import type { Duplex, Readable } from "node:stream"
+import { children, commandPid, kill } from "./HostProcesses.js"
+import { chainPath } from "./Tools.js"
+
+/** How `unshare` itself ended: then everything in the pid namespace is dead. */
+export interface ChainExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** It could not even be started. */
+  readonly error: Error | undefined
+  /** When, on the clock of `performance.now()`. */
+  readonly at: number
+}
+
+/** A running chain. None of its promises rejects. */
+export interface LiveChain {
+  readonly pid: number | undefined
+  readonly exited: Promise<ChainExit>
+  readonly hasExited: () => boolean
+  /** The first message of the chain: `up`, `fail ...`, or nothing when it ended without a word. */
+  readonly hello: Promise<string>
+  /** Lets it go on, when the engine has its ends of the pipes. */
+  readonly go: () => void
+  /** What the programs of the chain said before the pipes took over. */
+  readonly diagnostics: () => string
+  /** Kills the command with its group, so that its report is written, and the box when that is not enough. */
+  readonly killCommand: (pid: number) => void
+  /** Kills everything and waits until it is dead. */
+  readonly killAll: () => Promise<void>
+}
+
+const maxDiagnostics = 16_384
+const graceMillis = 1_000
+
+const sleep = (millis: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, millis))
+
+const collect = (stream: Readable | null): () => string => {
+  let text = ""
+  // there is none only when the spawn itself failed
+  if (stream === null) return () => text
+  stream.on("data", (chunk: Buffer) => {
+    if (text.length < maxDiagnostics) text += chunk.toString("utf8")
+  })
+  stream.on("error", () => {})
+  return () => text.slice(0, maxDiagnostics)
+}
+
+const greeting = (control: Duplex): Promise<string> =>
+  new Promise((resolve) => {
+    let text = ""
+    control.on("data", (chunk: Buffer) => {
+      if (text.length < maxDiagnostics) text += chunk.toString("utf8")
+      if (text.startsWith("up\n")) resolve("up")
+    })
+    control.on("error", () => {})
+    control.on("close", () => resolve(text))
+  })
+
+/** Starts the programs. Does not throw: a program that cannot be started is an exit with an `error`. */
+export const start = (file: string, args: ReadonlyArray<string>): LiveChain => {
+  const child = spawn(file, [...args], {
+    // the box can read this as /proc/1/environ
+    env: { PATH: chainPath },
+    cwd: "/",
+    // a session of its own: Ctrl-C in the engine's terminal is the engine's to handle
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe", "pipe"]
+  })
+  const control = child.stdio[3] as Duplex
+  const diagnostics = collect(child.stderr)
+  const hello = greeting(control)
+  let done = false
+  const exited = new Promise<ChainExit>((resolve) => {
+    let at = 0
+    child.once("exit", () => {
+      done = true
+      at = performance.now()
+    })
+    // not `exit`: what the chain said last is still on its way then
+    child.once("close", (code, signal) => resolve({ code, signal, error: undefined, at }))
+    child.once("error", (error) => {
+      done = true
+      control.destroy()
+      resolve({ code: null, signal: null, error, at: performance.now() })
+    })
+  })
+  const killBox = (): boolean => {
+    const found = child.pid === undefined ? [] : children(child.pid)
+    for (const pid of found) kill(pid)
+    return found.length > 0
+  }
+  const killAll = async (): Promise<void> => {
+    // the child of unshare is the init of the pid namespace; until it exists, wait for it: an unshare that is killed
+    // while it forks could leave it behind
+    for (let waited = 0; !done; waited += 1) {
+      if (!killBox() && waited > graceMillis && child.pid !== undefined) kill(child.pid)
+      await Promise.race([exited, sleep(waited < 20 ? 1 : 5)])
+    }
+  }
+  return {
+    pid: child.pid,
+    exited,
+    hasExited: () => done,
+    hello,
+    go: () => {
+      control.write("go\n")
+    },
+    diagnostics,
+    killCommand: (pid) => {
+      const host = done || child.pid === undefined ? undefined : commandPid(child.pid, pid)
+      if (host === undefined) return void killAll()
+      kill(-host)
+      kill(host)
+      const timer = setTimeout(() => void killAll(), graceMillis)
+      void exited.then(() => clearTimeout(timer))
+    },
+    killAll
+  }
+}

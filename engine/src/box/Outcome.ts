@@ -1,0 +1,87 @@
+/**
+ * From what the chain left behind to a report, or to the reason why there was no run.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import { BoxError, type BoxReport } from "./BoxReport.js"
+import type { BoxSpec } from "./BoxSpec.js"
+import type { ChainExit } from "./LiveChain.js"
+import * as ShimReport from "./ShimReport.js"
+
+const full = /no space left|quota exceeded/i
+const impossibleFile = /is a directory|not a directory|file exists|too many levels|file name too long/i
+
+const withReason = (reason: BoxError["reason"], description: string): BoxError => new BoxError({ reason, description })
+
+const refused = (stage: string, text: string, store: string): BoxError => {
+  if (full.test(text)) {
+    return withReason("DiskFull", `starting the run: no space left on the file system of ${store} (${text}). Free some`)
+  }
+  switch (stage) {
+    case "overlay":
+      return withReason(
+        "MountFailed",
+        `mounting the image: ${text}. A layer folder may be missing, or the store's file system may not carry overlays: ` +
+          "`contree-local doctor` tries it and says what to do"
+      )
+    case "place":
+      return withReason(impossibleFile.test(text) ? "InvalidSpec" : "StartFailed", `putting a file in place: ${text}`)
+    default:
+      return withReason("StartFailed", `starting the run (${stage}): ${text}`)
+  }
+}
+
+/** Why there was no run: `message` is the chain's own, `said` what its programs wrote to their error output. */
+export const startError = (message: string, said: string, exit: ChainExit, store: string): BoxError => {
+  if (exit.error !== undefined) {
+    const missing = "code" in exit.error && exit.error.code === "ENOENT"
+    return withReason(
+      missing ? "MissingTool" : "StartFailed",
+      `starting the run: ${exit.error.message}${missing ? ". Was it removed? `contree-local doctor` looks again" : ""}`
+    )
+  }
+  const failed = /^fail (\S+) ([\s\S]*)$/m.exec(message)
+  if (failed !== null) return refused(failed[1] ?? "", (failed[2] ?? "").trim(), store)
+  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+  return refused("box", `${said.trim() || "no message"} (${how}); \`contree-local doctor\` may know more`, store)
+}
+
+/** What the engine itself did to the run. */
+export interface Interventions {
+  readonly timedOut: boolean
+  readonly sizeCap: BoxReport["sizeCap"]
+}
+
+/** The report of a command that did start. */
+export const report = (run: {
+  readonly spec: BoxSpec
+  readonly pid: number
+  readonly startedAt: number
+  readonly exit: ChainExit
+  readonly text: string
+  readonly rssFactor: number
+  readonly interventions: Interventions
+}): BoxReport => {
+  const { exit, interventions } = run
+  const found = ShimReport.parse(run.text, run.spec.operationId, run.rssFactor)
+  // a command that ended by itself in the moment before it would have been killed did end by itself
+  const timedOut = interventions.timedOut && !Option.exists(found, (shim) => shim.signal !== 9)
+  const ours = timedOut || Option.isSome(interventions.sizeCap)
+  const common = {
+    pid: run.pid,
+    timedOut,
+    coreDump: false,
+    durationMs: Math.max(0, Math.round(exit.at - run.startedAt)),
+    resources: Option.map(found, (shim) => shim.resources),
+    sizeCap: interventions.sizeCap
+  }
+  if (Option.isSome(found)) {
+    return { ...common, code: found.value.code, signal: found.value.signal, killedFromOutside: false }
+  }
+  if (ours) return { ...common, code: -1, signal: 9, killedFromOutside: false }
+  // bubblewrap's 128 + n: the command killed everything around it too (`kill -9 -1`), `time` included
+  return exit.code !== null && exit.code > 128
+    ? { ...common, code: -1, signal: exit.code - 128, killedFromOutside: false }
+    : { ...common, code: -1, signal: -1, killedFromOutside: true }
+}

@@ -1,0 +1,92 @@
+/**
+ * The files that a chain reads when it starts. They are in the run's own folder, next to its upper, and go with it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs/promises"
+import { dirname } from "node:path/posix"
+import { BoxError } from "./BoxReport.js"
+import type { BoxSpec } from "./BoxSpec.js"
+import * as BwrapOptions from "./BwrapOptions.js"
+import type { Mode } from "./Chain.js"
+import * as Shim from "./Shim.js"
+import type { Tools } from "./Tools.js"
+
+/** Relative to the store. */
+export const folderOf = (spec: BoxSpec): string => `${dirname(spec.upper)}/s`
+
+/** How the command's standard input is made. */
+export const stdinKind = (spec: BoxSpec): "null" | "file" | "pipe" =>
+  spec.stdin === "open" ? "pipe" : spec.stdin.length === 0 ? "null" : "file"
+
+/** A failed system call as a `BoxError`. */
+export const systemError = (tried: string, cause: unknown): BoxError => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? new BoxError({
+      reason: "DiskFull",
+      description: `${tried}: no space left on the store's file system. Free some, or move the store`
+    })
+    : new BoxError({ reason: "StartFailed", description: `${tried}: ${text}` })
+}
+
+const hosts = (hostname: string): string =>
+  `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 ${hostname}\n`
+
+// the merged root has the attributes of the upper's root: those of the image have to be given to it
+const copyRootAttributes = async (store: string, spec: BoxSpec, mode: Mode): Promise<void> => {
+  const top = await Fs.lstat(`${store}/${spec.layers.at(-1) ?? ""}`)
+  const upper = `${store}/${spec.upper}`
+  const now = await Fs.lstat(upper)
+  if (mode === "root" && (now.uid !== top.uid || now.gid !== top.gid)) await Fs.lchown(upper, top.uid, top.gid)
+  if (now.mode !== top.mode) await Fs.chmod(upper, top.mode & 0o7777)
+}
+
+const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Promise<void> => {
+  const folder = `${store}/${folderOf(spec)}`
+  const put = (name: string, content: string | Uint8Array): Promise<void> =>
+    Fs.writeFile(`${folder}/${name}`, content, { mode: 0o600, flag: "wx" })
+  const resolv = spec.network === "host" ? await Fs.readFile("/etc/resolv.conf", "utf8").catch(() => "") : ""
+  await Promise.all([
+    copyRootAttributes(store, spec, mode),
+    put("args", BwrapOptions.run(spec, tools)),
+    put("script", Shim.script(spec, tools)),
+    put("hostname", `${spec.hostname}\n`),
+    put("hosts", hosts(spec.hostname)),
+    ...(resolv === "" ? [] : [put("resolv.conf", resolv)]),
+    ...(spec.stdin !== "open" && spec.stdin.length > 0
+      // another user than root may open /dev/stdin again, whatever the engine's umask is
+      ? [put("i", spec.stdin).then(() => Fs.chmod(`${folder}/i`, 0o644))]
+      : []),
+    ...(spec.files.length === 0
+      ? []
+      : [
+        put("place", Shim.placeScript(spec.files)),
+        put("place-args", BwrapOptions.place(spec.files, spec.hostname, tools))
+      ])
+  ])
+}
+
+/** Makes the folder for the time of `use`; whatever happens in there, it is gone afterwards. */
+export const withFolder = <A, E, R>(
+  options: { readonly store: string; readonly spec: BoxSpec; readonly mode: Mode; readonly tools: Tools },
+  use: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | BoxError, R> => {
+  const folder = `${options.store}/${folderOf(options.spec)}`
+  const tried = `preparing the run in ${folder}`
+  return Effect.acquireUseRelease(
+    Effect.tryPromise({
+      try: () => Fs.mkdir(folder, { mode: 0o700 }),
+      catch: (cause) => systemError(tried, cause)
+    }),
+    () =>
+      Effect.uninterruptible(Effect.tryPromise({
+        try: () => write(options.store, options.spec, options.mode, options.tools),
+        catch: (cause) => systemError(tried, cause)
+      })).pipe(Effect.zipRight(use)),
+    () =>
+      Effect.promise(() => Fs.rm(folder, { recursive: true, force: true }).catch(() => {}))
+  )
+}

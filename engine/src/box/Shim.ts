@@ -1,0 +1,106 @@
+/**
+ * What runs inside the box before the command, as shell text for a static busybox: it says its process id, goes to the
+ * working directory, finds the command as a shell would, and becomes it. It runs under busybox' `time`, so that an exit
+ * code and a signal can be told apart.
+ *
+ * The text is read from a descriptor: arguments and environment are on no command line but the command's own.
+ *
+ * @since 0.1.0
+ */
+import type { BoxFile, BoxSpec } from "./BoxSpec.js"
+import { quote, words } from "./ShellText.js"
+import type { Tools } from "./Tools.js"
+
+/** Where the box keeps what it needs of the host. Under /dev: a tmpfs of its own, so the image gets no folder for it. */
+export const privateFolder = "/dev/.contree"
+export const shimBusybox = `${privateFolder}/busybox`
+
+/** Where a command is looked for when its environment names no PATH. */
+export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+const find = `
+say() { printf 'contree: %s\\n' "$1" >&2; }
+missing() { say "$1"; exit 127; }
+refused() { say "$1"; exit 126; }
+usable() {
+  [ -e "$1" ] || missing "$1: no such file in the image"
+  [ -d "$1" ] && refused "$1: is a directory, not a command"
+  [ -x "$1" ] || refused "$1: permission denied: the file is not executable (chmod +x)"
+}
+find() {
+  r= other= IFS=:
+  for d in $P; do
+    f="\${d:-.}/$c"
+    [ -f "$f" ] || continue
+    if [ -x "$f" ]; then r=$f; return; fi
+    other=$f
+  done
+  [ -z "$other" ] || refused "$other: permission denied: the file is not executable (chmod +x)"
+  missing "$c: not found in PATH ($P)"
+}
+`
+
+const becomeUser = (spec: BoxSpec, tools: Tools): string => {
+  if (spec.uid === 0 && spec.gid === 0) return ""
+  const setpriv = `${privateFolder}/setpriv --reuid ${spec.uid} --regid ${spec.gid} --clear-groups `
+  return tools.setprivLoader === undefined
+    ? setpriv
+    : `${privateFolder}/loader --library-path ${privateFolder}/lib ${setpriv}`
+}
+
+// FSIZE counts blocks of 512 bytes. One more than the cap: a file that is cut there makes the layer exceed it, and the
+// meter says so
+const fileSizeBlocks = (bytes: number): number => Math.floor(bytes / 512) + 1
+
+/** The text for a run. */
+export const script = (spec: BoxSpec, tools: Tools): string => {
+  const cwd = spec.cwd === "" ? "/" : spec.cwd
+  const command = spec.shell ? "/bin/sh" : spec.command
+  const args = spec.shell ? ["-c", spec.command, ...spec.args] : spec.args
+  const variables = Object.entries(spec.env).map(([name, value]) => `${name}=${value}`)
+  return [
+    // a pipe without a reader means that the engine is gone: then so is the run
+    "printf 'pid %s\\n' \"$$\" >&3 || exit 125",
+    find,
+    "umask 022",
+    "set -f",
+    `P=${quote(spec.env["PATH"] ?? defaultPath)} c=${quote(command)} w=${quote(cwd)}`,
+    // by the shell's own error text: it knows whether it was permission, a file, or nothing there
+    "e=$(cd -P -- \"$w\" 2>&1) || { say \"working directory $w: ${e##*: }\"; exit 1; }",
+    "cd -P -- \"$w\" || exit 1",
+    "case $c in */*) usable \"$c\"; r=$c ;; *) find ;; esac",
+    `ulimit -f ${fileSizeBlocks(spec.maxLayerBytes)}`,
+    "exec 3>&- 5>&-",
+    // env sets the environment last, so that no other program of the shim sees LD_PRELOAD and the like;
+    // setsid stands between it and the command because env would take a path with `=` for a variable
+    `exec ${becomeUser(spec, tools)}${shimBusybox} env -i -- ${words(variables)} ${shimBusybox} setsid -- "$r" ${
+      words(args)
+    }`,
+    ""
+  ].join("\n")
+}
+
+/**
+ * The text that puts the files in place, in a box of its own that has nothing but the image and the contents. A new
+ * inode each: what was there may be a hard link or a symlink to something that must not change.
+ */
+export const placeScript = (files: ReadonlyArray<BoxFile>): string => {
+  const steps = files.map((file, index) =>
+    `put ${privateFolder}/f/${index} ${quote(file.destination)} ${file.uid}:${file.gid} ${file.mode.toString(8)}`
+  )
+  return [
+    "umask 022",
+    `b=${shimBusybox}`,
+    "fail() { printf 'fail place %s: %s\\n' \"$1\" \"$2\" >&3; exit 125; }",
+    "put() {",
+    "  e=$($b mkdir -p -- \"${2%/*}/\" 2>&1) || fail \"$2\" \"$e\"",
+    "  [ ! -d \"$2\" ] || [ -L \"$2\" ] || fail \"$2\" 'is a directory in the image'",
+    "  e=$($b rm -f -- \"$2\" 2>&1) || fail \"$2\" \"$e\"",
+    // noclobber: the file is ours from its first byte
+    "  e=$( { set -C; $b cat \"$1\" > \"$2\"; } 2>&1) || fail \"$2\" \"$e\"",
+    "  e=$($b chown -h \"$3\" \"$2\" 2>&1 && $b chmod \"$4\" \"$2\" 2>&1) || fail \"$2\" \"$e\"",
+    "}",
+    ...steps,
+    ""
+  ].join("\n")
+}
