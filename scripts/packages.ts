@@ -114,6 +114,7 @@ export const smoke = (): void => {
           .map((path) => closed(`effect-contree/${path}`)).join("")
     )
     inside("node", "all.js")
+    inside("node_modules/.bin/contree-local", "--help")
 
     writeFileSync(`${directory}/program.ts`, program)
     writeFileSync(
