@@ -3,21 +3,22 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 const read = (path: string): string => readFileSync(`${root}/${path}`, "utf8")
 
 /**
- * `-I` leaves binary files out. A path under these folders belongs to one person's machine, unless it is a path
- * inside an image: tests and examples of the product speak of those, so /root and /tmp are theirs to name.
+ * A path below these folders belongs to one person's machine. /root and /tmp are not among them: tests and examples
+ * of the product speak of such paths inside images.
  */
-const machinePaths = "(/home/[a-z]|/Users/[A-Za-z]|/work/|[A-Z]:\\\\Users\\\\|file:///(home|root|Users|work)/)"
+const machinePaths = "(/home/[a-z]|/Users/[A-Za-z]|[A-Z]:.Users.|file:///(home|root|Users)/)"
 
-/** Homes that are nobody's: the accounts images usually have. */
-const nobody = /\/home\/(user|agent|app|node|ubuntu|me|alice|bob|you)\b/
+/** Homes that are nobody's: of accounts that images usually have, or that a script makes. */
+const nobodys = /\/home\/(user|agent|app|node|ubuntu|new|me|alice|bob|you)\b/g
 
-const grep = (pattern: string): ReadonlyArray<string> => {
+/** `-I` leaves binary files out. */
+const grep = (kind: "-E" | "-F", pattern: string): ReadonlyArray<string> => {
   try {
-    return execFileSync("git", ["grep", "-nIE", pattern, "--", ".", ":!test/house", ":!package-lock.json"], {
+    return execFileSync("git", ["grep", "-nI", kind, "-e", pattern, "--", ".", ":!test/house", ":!package-lock.json"], {
       cwd: root,
       encoding: "utf8"
     }).trim().split("\n")
@@ -56,12 +57,19 @@ describe("the lock file", () => {
 
 describe("the tracked files", () => {
   it("name no path of a developer's machine", () => {
-    assert.deepStrictEqual(grep(machinePaths).filter((line) => !nobody.test(line)), [])
+    const found = grep("-E", machinePaths).filter((line) => new RegExp(machinePaths).test(line.replace(nobodys, "")))
+    assert.deepStrictEqual(found, [])
+  })
+
+  it("do not name the folder that this checkout lies in", () => {
+    for (const name of ["src", "engine", "test", "scripts", "node_modules", "package.json"]) {
+      assert.deepStrictEqual(grep("-F", `${root}/${name}`), [])
+    }
   })
 
   it("hold no key or token", () => {
     const secrets = "(BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{30}|npm_[A-Za-z0-9]{36}|AKIA[0-9A-Z]{16})"
-    assert.deepStrictEqual(grep(secrets), [])
+    assert.deepStrictEqual(grep("-E", secrets), [])
   })
 })
 
