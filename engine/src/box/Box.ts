@@ -8,14 +8,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { mkdir, readFile, stat } from "node:fs/promises"
+import { needsUserXattr } from "../doctor/Attempts.js"
 import * as Doctor from "../doctor/Doctor.js"
-import { EngineError } from "../EngineError.js"
+import type { EngineError } from "../EngineError.js"
 import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { mountOptions } from "./Chain.js"
+import * as PidsLimit from "./PidsLimit.js"
 import * as Run from "./Run.js"
-import * as Tools from "./Tools.js"
 import { validate } from "./Validate.js"
 
 /**
@@ -64,29 +64,6 @@ export interface Launcher {
   readonly validate: (spec: BoxSpec) => Effect.Effect<void, BoxError>
 }
 
-const storeError = (store: string, cause: unknown): EngineError =>
-  new EngineError({
-    reason: "StoreUnusable",
-    description: `preparing the store ${store}: ${cause instanceof Error ? cause.message : String(cause)}. ` +
-      "Choose a folder that this user owns, on a local file system"
-  })
-
-// what mount(2) is told would be read differently with these in a path that is an option
-const prepareStore = (store: string): Effect.Effect<void, EngineError> =>
-  Effect.tryPromise({
-    try: async () => {
-      await mkdir(`${store}/mnt`, { recursive: true, mode: 0o700 })
-      const { uid } = await stat(store)
-      if (uid !== process.getuid?.()) throw new Error(`it belongs to uid ${uid}`)
-    },
-    catch: (cause) => storeError(store, cause)
-  })
-
-// root in a container may be an ordinary user outside: then it writes no `trusted.` xattrs either
-const inUserNamespace: Effect.Effect<boolean> = Effect.promise(() =>
-  readFile("/proc/self/uid_map", "utf8").then((map) => !/^\s*0\s+0\s+4294967295\s*$/.test(map), () => false)
-)
-
 /**
  * Looks at the machine once and returns what starts boxes on it: finds the tools over PATH, decides between root and
  * user mode, and tries what a box needs. Fails with what is missing and what to type.
@@ -100,14 +77,13 @@ export const make = (options: {
 }): Effect.Effect<Launcher, EngineError, Scope.Scope> =>
   Effect.gen(function*() {
     const { store } = options
-    yield* prepareStore(store)
-    yield* Doctor.demand(options)
-    const tools = yield* Tools.resolve
+    const tools = yield* Doctor.demand(options)
     const mode = process.getuid?.() === 0 ? "root" as const : "user" as const
-    const userXattr = mode === "user" || (yield* inUserNamespace)
+    const userXattr = yield* needsUserXattr(mode)
     const optionsOf = (spec: BoxSpec): string => mountOptions(spec, userXattr)
     const check = (spec: BoxSpec): Effect.Effect<void, BoxError> => validate(spec, mode, optionsOf(spec))
-    const engine: Run.Engine = { store, mode, tools, mountOptions: optionsOf }
+    const cgroup = yield* PidsLimit.find(mode)
+    const engine: Run.Engine = { store, mode, tools, cgroup, mountOptions: optionsOf }
     return {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",

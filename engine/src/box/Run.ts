@@ -12,6 +12,7 @@ import { commandLine, type Mode } from "./Chain.js"
 import { type FifoReader, type FifoWriter, openReader, openWriter } from "./Fifo.js"
 import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
+import * as PidsLimit from "./PidsLimit.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
 import * as SizeMeter from "./SizeMeter.js"
@@ -22,6 +23,8 @@ export interface Engine {
   readonly store: string
   readonly mode: Mode
   readonly tools: Tools
+  /** Where each run gets a cgroup that bounds its processes; `undefined` where there can be none. */
+  readonly cgroup: string | undefined
   readonly mountOptions: (spec: BoxSpec) => string
 }
 
@@ -229,24 +232,27 @@ const supervise = (
     ).pipe(Effect.ensuring(stopSlow))
   })
 
+const launch = (engine: Engine, spec: BoxSpec, cgroup: string): LiveChain.LiveChain => {
+  const [file, ...args] = commandLine(spec, {
+    mode: engine.mode,
+    tools: engine.tools,
+    store: engine.store,
+    folder: RunFolder.folderOf(spec),
+    options: engine.mountOptions(spec),
+    stdin: RunFolder.stdinKind(spec),
+    cgroup
+  })
+  return LiveChain.start(file, args)
+}
+
 /** Runs it. Whatever happens, nothing of it is left: no process, no file but its upper, no descriptor. */
 export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.Effect<BoxReport, BoxError> =>
   RunFolder.withFolder(
     { ...engine, spec },
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const [file, ...args] = commandLine(spec, {
-          mode: engine.mode,
-          tools: engine.tools,
-          store: engine.store,
-          folder: RunFolder.folderOf(spec),
-          options: engine.mountOptions(spec),
-          stdin: RunFolder.stdinKind(spec),
-          cgroup: ""
-        })
-        return LiveChain.start(file, args)
-      }),
-      (chain) => supervise(engine, spec, handlers, chain),
-      (chain) => Effect.promise(() => chain.killAll())
-    )
+    PidsLimit.withGroup(engine.cgroup, spec.operationId, (cgroup) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => launch(engine, spec, cgroup)),
+        (chain) => supervise(engine, spec, handlers, chain),
+        (chain) => Effect.promise(() => chain.killAll())
+      ))
   )

@@ -37,7 +37,9 @@ const hosts = (hostname: string): string =>
 
 // the merged root has the attributes of the upper's root: those of the image have to be given to it
 const copyRootAttributes = async (store: string, spec: BoxSpec, mode: Mode): Promise<void> => {
-  const top = await Fs.lstat(`${store}/${spec.layers.at(-1) ?? ""}`)
+  const top = await Fs.lstat(`${store}/${spec.layers.at(-1) ?? ""}`).catch(() => undefined)
+  // the mount says more about a layer that is not there
+  if (top === undefined) return
   const upper = `${store}/${spec.upper}`
   const now = await Fs.lstat(upper)
   if (mode === "root" && (now.uid !== top.uid || now.gid !== top.gid)) await Fs.lchown(upper, top.uid, top.gid)

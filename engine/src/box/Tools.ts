@@ -146,6 +146,15 @@ const rssFactor = (busybox: string): Effect.Effect<number> =>
     })
   )
 
+/** Each tool by itself, with the options that a chain uses. */
+export const find = {
+  bwrap: findTool("bwrap", ["--args", "--perms", "--size", "--cap-add", "--remount-ro"]),
+  unshare: findTool("unshare", ["--kill-child", "--map-root-user"]),
+  setpriv: findTool("setpriv", ["--pdeathsig", "--reuid", "--clear-groups"]),
+  nsenter: findTool("nsenter", ["--preserve-credentials"]),
+  busybox: findBusybox
+} as const
+
 /**
  * Finds all of them, once. Fails with `MissingTool` and what to install.
  *
@@ -153,11 +162,11 @@ const rssFactor = (busybox: string): Effect.Effect<number> =>
  * @category constructors
  */
 export const resolve: Effect.Effect<Tools, EngineError> = Effect.gen(function*() {
-  const bwrap = yield* findTool("bwrap", ["--args", "--perms", "--size", "--cap-add", "--remount-ro"])
-  const unshare = yield* findTool("unshare", ["--kill-child", "--map-root-user"])
-  const setpriv = yield* findTool("setpriv", ["--pdeathsig", "--reuid", "--clear-groups"])
-  const nsenter = yield* findTool("nsenter", ["--preserve-credentials"])
-  const busybox = yield* findBusybox
+  const bwrap = yield* find.bwrap
+  const unshare = yield* find.unshare
+  const setpriv = yield* find.setpriv
+  const nsenter = yield* find.nsenter
+  const busybox = yield* find.busybox
   return {
     bwrap,
     unshare,

@@ -1,3 +1,187 @@
+/**
+ * Can this machine run boxes, and what is to be typed when it cannot? Everything that can be tried is tried.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
-import type { EngineError } from "../EngineError.js"
-export const demand = (_o: { readonly store: string }): Effect.Effect<void, EngineError> => Effect.void
+import * as Option from "effect/Option"
+import { readFileSync } from "node:fs"
+import { release } from "node:os"
+import type { Mode } from "../box/Chain.js"
+import * as PidsLimit from "../box/PidsLimit.js"
+import * as Tools from "../box/Tools.js"
+import { EngineError } from "../EngineError.js"
+import { firstLine, tryBox, tryNamespaces } from "./Attempts.js"
+import { checkStore } from "./StoreCheck.js"
+
+/**
+ * One thing that was looked at.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Check {
+  readonly name: string
+  /** `warning`: boxes run, but something is weaker than it could be. */
+  readonly status: "ok" | "warning" | "failed"
+  /** What was found. */
+  readonly detail: string
+  /** What to type or do, when it is not ok. */
+  readonly fix: string | undefined
+}
+
+const ok = (name: string, detail: string): Check => ({ name, status: "ok", detail, fix: undefined })
+const failed = (name: string, detail: string, fix: string): Check => ({ name, status: "failed", detail, fix })
+
+const currentMode = (): Mode => process.getuid?.() === 0 ? "root" : "user"
+
+const platform = (): Check =>
+  process.platform === "linux"
+    ? ok("platform", `Linux ${release()}, Node ${process.versions.node}`)
+    : failed(
+      "platform",
+      `this is ${process.platform}; boxes are made of Linux namespaces`,
+      "run it in a Linux machine (a VM, WSL 2, a CI runner), or use the hosted service"
+    )
+
+const user = (mode: Mode): Check =>
+  mode === "root"
+    ? ok("user", "root: real users and groups in a box")
+    : ok("user", `uid ${process.getuid?.() ?? "?"}: user namespaces; uid 0 is the only user of a box`)
+
+const toolChecks = Effect.gen(function*() {
+  const one = (
+    name: string,
+    find: Effect.Effect<string, EngineError>,
+    version: ReadonlyArray<string>
+  ): Effect.Effect<Check> =>
+    find.pipe(
+      Effect.flatMap((path) =>
+        Effect.map(Tools.probe(path, version), ({ output }) => ok(name, `${path}: ${firstLine(output)}`))
+      ),
+      Effect.catchAll((error) => Effect.succeed(failed(name, ...splitHint(error.description, name))))
+    )
+  return yield* Effect.all([
+    one("bubblewrap", Tools.find.bwrap, ["--version"]),
+    one("unshare", Tools.find.unshare, ["--version"]),
+    one("setpriv", Tools.find.setpriv, ["--version"]),
+    one("nsenter", Tools.find.nsenter, ["--version"]),
+    one("busybox", Tools.find.busybox, ["--help"])
+  ], { concurrency: "unbounded" })
+})
+
+const toolOf: Record<string, string> = { bubblewrap: "bwrap" }
+
+const splitHint = (description: string, name: string): readonly [string, string] => [
+  description.replace(/\. Install it:.*$/s, ""),
+  Tools.installHint(toolOf[name] ?? name)
+]
+
+const sysctl = (path: string): string | undefined => {
+  try {
+    return readFileSync(`/proc/sys/${path}`, "utf8").trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** Why namespaces are refused, as far as the machine says, and what to type. */
+const namespaceFix = (mode: Mode): string => {
+  if (mode === "root") {
+    return "in a container: start it with `--cap-add SYS_ADMIN --security-opt seccomp=unconfined " +
+      "--security-opt apparmor=unconfined` (docker run), or run the engine on the host"
+  }
+  if (sysctl("kernel/apparmor_restrict_unprivileged_userns") === "1") {
+    return "AppArmor restricts them: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+  }
+  if (sysctl("kernel/unprivileged_userns_clone") === "0") return "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+  if (sysctl("user/max_user_namespaces") === "0") return "sudo sysctl -w user.max_user_namespaces=15000"
+  return "in a container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined " +
+    "--security-opt systempaths=unconfined; else start the engine as root"
+}
+
+const namespaces = (mode: Mode, tools: Tools.Tools): Effect.Effect<Check> =>
+  Effect.map(tryNamespaces(mode, tools), (complaint) =>
+    complaint === undefined
+      ? ok("namespaces", mode === "root" ? "mount and pid namespaces work" : "user, mount and pid namespaces work")
+      : failed("namespaces", complaint, namespaceFix(mode)))
+
+const pids = (mode: Mode): Effect.Effect<Check> =>
+  Effect.map(PidsLimit.find(mode), (folder) =>
+    folder !== undefined
+      ? ok("process limit", `${PidsLimit.maxProcesses} processes a box, by a cgroup`)
+      : {
+        name: "process limit",
+        status: "warning",
+        detail: mode === "user"
+          ? "none: cgroups are root's, so a fork bomb in a box is bounded by your own limit of processes only"
+          : "none: no pids cgroup can be made here, so nothing bounds a fork bomb in a box",
+        fix: mode === "user"
+          ? "run commands that you trust, or start the engine under a limit: systemd-run --user --scope -p TasksMax=4096 ..."
+          : "in a container: docker run --pids-limit 4096 bounds all boxes together"
+      })
+
+const box = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effect<Check> =>
+  Effect.map(tryBox(store, mode, tools), (result) =>
+    result._tag === "ran"
+      ? ok("a box", `a command ran in one and ended after ${result.millis} ms`)
+      : failed("a box", result.complaint, namespaceFix(mode)))
+
+/**
+ * Looks at everything. Never fails: what is wrong is a check with status `failed`. What depends on a failed check is not
+ * tried.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (options: {
+  /** Absolute path of the store; made when it is not there. */
+  readonly store: string
+}): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.gen(function*() {
+    const here = platform()
+    if (here.status === "failed") return [here]
+    const mode = currentMode()
+    const basic = [here, user(mode), ...(yield* toolChecks)]
+    const tools = yield* Effect.option(Tools.resolve)
+    if (Option.isNone(tools) || basic.some(({ status }) => status === "failed")) return basic
+    const apart = yield* namespaces(mode, tools.value)
+    const limit = yield* pids(mode)
+    if (apart.status === "failed") return [...basic, apart, limit]
+    const store = yield* checkStore(options.store, mode, tools.value)
+    const last = store.status === "failed" ? [] : [yield* box(options.store, mode, tools.value)]
+    return [...basic, apart, limit, store, ...last]
+  })
+
+const reasons: Record<string, EngineError["reason"]> = {
+  platform: "UnsupportedPlatform",
+  namespaces: "NotPermitted",
+  "a box": "NotPermitted",
+  store: "StoreUnusable"
+}
+
+/**
+ * What an engine needs before its first run. One box is tried; only when that fails is everything looked at, to say why.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const demand = (options: { readonly store: string }): Effect.Effect<Tools.Tools, EngineError> =>
+  Effect.gen(function*() {
+    const here = platform()
+    if (here.status === "failed") return yield* refuse(here)
+    const tools = yield* Tools.resolve
+    const mode = currentMode()
+    const store = yield* checkStore(options.store, mode, tools)
+    if (store.status !== "failed" && (yield* tryBox(options.store, mode, tools))._tag === "ran") return tools
+    const found = (yield* check(options)).find(({ status }) => status === "failed")
+    return found === undefined ? tools : yield* refuse(found)
+  })
+
+const refuse = (found: Check): EngineError =>
+  new EngineError({
+    reason: reasons[found.name] ?? "MissingTool",
+    description: `${found.name}: ${found.detail}${found.fix === undefined ? "" : `. What to do: ${found.fix}`}`
+  })
+
+export { render } from "./Render.js"
