@@ -18,7 +18,19 @@ const nobodys = /\/home\/(user|agent|app|node|ubuntu|new|me|alice|bob|you)\b/g
 /** `-I` leaves binary files out. */
 const grep = (kind: "-E" | "-F", pattern: string): ReadonlyArray<string> => {
   try {
-    return execFileSync("git", ["grep", "-nI", kind, "-e", pattern, "--", ".", ":!test/house", ":!package-lock.json"], {
+    return execFileSync("git", [
+      "-c",
+      "safe.directory=*",
+      "grep",
+      "-nI",
+      kind,
+      "-e",
+      pattern,
+      "--",
+      ".",
+      ":!test/house",
+      ":!package-lock.json"
+    ], {
       cwd: root,
       encoding: "utf8"
     }).trim().split("\n")
