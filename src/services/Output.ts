@@ -192,6 +192,10 @@ const failWith = (
     description
   })
 
+/** Nobody has heard of the temporary name: an error speaks of the file that was asked for. */
+const about = (path: string) => (e: PlatformError.PlatformError): PlatformError.PlatformError =>
+  e._tag === "SystemError" ? failWith(e.reason, path, e.description ?? "it cannot be written") : e
+
 const isReason = (reason: PlatformError.SystemErrorReason) => (e: PlatformError.PlatformError): boolean =>
   e._tag === "SystemError" && e.reason === reason
 
@@ -243,7 +247,9 @@ const openBeside = (
       )
       return { name, file, close: Scope.close(handles, Exit.void) }
     })
-    return yield* Effect.retry(attempt, { times: 16, while: isReason("AlreadyExists") })
+    return yield* Effect.retry(attempt, { times: 16, while: isReason("AlreadyExists") }).pipe(
+      Effect.mapError(about(target.path))
+    )
   })
 
 /** `link` refuses a name that came into being meanwhile, which `rename` would replace. */
@@ -298,6 +304,7 @@ export const toFile = (
     if (target.info !== undefined) yield* fs.chmod(name, target.info.mode & 0o7777)
     const commit = close.pipe(
       Effect.zipRight(overwrite ? fs.rename(name, target.path) : moveToNew(fs, name, target.path)),
+      Effect.mapError(about(target.path)),
       Effect.uninterruptible
     )
     return Sink.mapEffect(Sink.forEachChunk(writeAll(file)), () => commit)
