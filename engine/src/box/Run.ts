@@ -165,7 +165,8 @@ const started = (
   handlers: Handlers,
   chain: LiveChain.LiveChain,
   pipes: Pipes,
-  pid: number
+  pid: number,
+  first: string
 ): Effect.Effect<BoxReport> =>
   Effect.suspend(() => {
     const startedAt = performance.now()
@@ -184,7 +185,8 @@ const started = (
         pid,
         startedAt,
         exit,
-        text,
+        // a short command's report comes in one piece with its pid
+        text: first + text,
         rssFactor: engine.tools.rssFactor,
         interventions
       })
@@ -226,7 +228,7 @@ const supervise = (
           const pid = /^pid (\d+)\n/.exec(first)?.[1]
           return pid === undefined
             ? yield* notStarted(engine, chain, first, readText(pipes.stderr, maxReportBytes, () => false))
-            : yield* started(engine, spec, handlers, chain, pipes, Number(pid))
+            : yield* started(engine, spec, handlers, chain, pipes, Number(pid), first)
         }),
       closePipes
     ).pipe(Effect.ensuring(stopSlow))
