@@ -83,11 +83,11 @@ const describe = (self: Described): string =>
     self.description === undefined || self.description === "" ? "" : `: ${self.description}`
   ].join("")
 
-const make = <Self>() => <const Tag extends keyof typeof titles, Fields extends Schema.Struct.Fields>(
+const make = <Self>() =>
+<const Tag extends keyof typeof titles, Fields extends Schema.Struct.Fields>(
   tag: Tag,
   fields: Fields
 ) => Schema.TaggedError<Self>(`effect-contree/${tag}`)(tag, fields)
-
 
 const tail = (self: { readonly stderrTail: string; readonly stdoutTail: string }): string => {
   const text = (self.stderrTail.trim() === "" ? self.stdoutTail : self.stderrTail).trimEnd()
@@ -532,8 +532,13 @@ export type OutputError = WaitError | OutputTruncatedError
  * @category unions
  */
 export type ImportError =
-  LookupError | TooEarlyError | InvalidReferenceError | InvalidArgumentError
-  | FailedOperationError | CancelledOperationError | OperationTimedOutError
+  | LookupError
+  | TooEarlyError
+  | InvalidReferenceError
+  | InvalidArgumentError
+  | FailedOperationError
+  | CancelledOperationError
+  | OperationTimedOutError
 
 /**
  * Moving about in a session's history.
@@ -549,7 +554,14 @@ export type SessionError = InvalidArgumentError
  * @since 0.1.0
  * @category unions
  */
-export type ContreeError = RunError | ReadError | TagError | CancelError | ImportError | CommandFailedError | ConfigurationError
+export type ContreeError =
+  | RunError
+  | ReadError
+  | TagError
+  | CancelError
+  | ImportError
+  | CommandFailedError
+  | ConfigurationError
 
 /**
  * Is it one of ours? (A program's own error may share a tag such as `NotFoundError`.)

@@ -7,12 +7,10 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { ImageId } from "./Ids.js"
-import { StreamEncoding } from "./StreamRepr.js"
+import { StreamRepr } from "./StreamRepr.js"
 import { Timestamp } from "./Timestamp.js"
-import { OperationStatus } from "./Wire.js"
-
-const triState = <A, I, R>(schema: Schema.Schema<A, I, R>) =>
-  Schema.optionalWith(Schema.NullOr(schema), { exact: true })
+import { triState } from "./TriState.js"
+import { OperationStatus } from "./wire/Operations.js"
 
 /**
  * The envelope every event comes in. `spid`: 0 the sandbox, 1 the main command, 2 and up its subprocesses.
@@ -32,8 +30,6 @@ export const OperationEvent = Schema.Struct({
  * @category models
  */
 export type OperationEvent = typeof OperationEvent.Type
-
-const Chunk = Schema.Struct({ value: Schema.String, encoding: StreamEncoding, truncated: triState(Schema.Boolean) })
 
 /**
  * Use of resources by one process: times in microseconds, sizes in KiB.
@@ -100,9 +96,9 @@ export const payloads = {
     truncate_at: Schema.Int,
     env: triState(Schema.Record({ key: Schema.String, value: Schema.String }))
   }),
-  stdin: Chunk,
-  stdout: Chunk,
-  stderr: Chunk,
+  stdin: StreamRepr,
+  stdout: StreamRepr,
+  stderr: StreamRepr,
   exit: Schema.Struct({
     pid: Schema.Int,
     code: Schema.Int,
@@ -133,6 +129,7 @@ export const payloads = {
   shutdown: Schema.Struct({ stopped_at: Timestamp, reason: Schema.String }),
   completion: Schema.Struct({
     status: OperationStatus,
+    // promised always, but a run must not miss its end for want of it
     duration_ms: triState(Schema.Number),
     result_image_uuid: triState(ImageId),
     error: triState(Schema.String),

@@ -38,14 +38,19 @@ export interface WireExit {
   readonly timedOut?: boolean | null | undefined
 }
 
+const isAtLeast = (n: number | null | undefined, least: number): n is number =>
+  Number.isInteger(n) && Number(n) >= least
+
 /**
+ * The end that the wire tells of. A time-out is told first (the kill that follows it has a signal too), then a signal.
+ *
  * @since 0.1.0
  * @category conversions
  */
 export const fromWire = (wire: WireExit): ExitStatus => {
   if (wire.timedOut === true) return { _tag: "TimedOut" }
-  if (typeof wire.signal === "number" && wire.signal > 0) return { _tag: "Signaled", signal: wire.signal }
-  if (typeof wire.code === "number" && wire.code >= 0) return { _tag: "Exited", code: wire.code }
+  if (isAtLeast(wire.signal, 1)) return { _tag: "Signaled", signal: wire.signal }
+  if (isAtLeast(wire.code, 0)) return { _tag: "Exited", code: wire.code }
   return { _tag: "Unknown" }
 }
 

@@ -7,9 +7,7 @@
 import * as Encoding from "effect/Encoding"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-
-const optional = <A, I, R>(schema: Schema.Schema<A, I, R>) =>
-  Schema.optionalWith(Schema.NullOr(schema), { exact: true })
+import { triState } from "./TriState.js"
 
 /**
  * @since 0.1.0
@@ -26,7 +24,7 @@ export const StreamEncoding = Schema.Literal("ascii", "base64")
 export const StreamRepr = Schema.Struct({
   value: Schema.String,
   encoding: StreamEncoding,
-  truncated: optional(Schema.Boolean)
+  truncated: triState(Schema.Boolean)
 })
 /**
  * @since 0.1.0
@@ -42,8 +40,8 @@ export type StreamRepr = typeof StreamRepr.Type
  */
 export const ClosableStreamRepr = Schema.Struct({
   value: Schema.String,
-  encoding: optional(StreamEncoding),
-  close: optional(Schema.Boolean)
+  encoding: triState(StreamEncoding),
+  close: triState(Schema.Boolean)
 })
 /**
  * @since 0.1.0

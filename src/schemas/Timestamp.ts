@@ -28,14 +28,20 @@ const fromSelf = Schema.Struct({
   nanos: Schema.Int.pipe(Schema.between(0, 999_999_999))
 })
 
-const pattern =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:?\d\d)?$/
+const pattern = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:?\d\d)?$/
+
+const daysIn = (year: number, month: number): number => {
+  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
+  return [4, 6, 9, 11].includes(month) ? 30 : 31
+}
 
 const parse = (text: string): Timestamp | undefined => {
   const match = pattern.exec(text)
   if (match === null) return undefined
   const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match
   const offset = zone.toUpperCase() === "Z" ? "Z" : `${zone.slice(0, 3)}:${zone.slice(-2)}`
+  // Date.parse reads 30 February as 1 March, and 24:00 as the next day.
+  if (Number(day) > daysIn(Number(year), Number(month)) || Number(hour) > 23) return undefined
   // A leap second has no place of its own in epoch time: it is the second after.
   const leap = second === "60"
   const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${leap ? "59" : second}${offset}`)
@@ -88,11 +94,13 @@ export const toDateTime = (self: Timestamp): DateTime.Utc =>
   DateTime.unsafeMake(self.seconds * 1000 + Math.floor(self.nanos / 1_000_000))
 
 /**
+ * A `DateTime` as a moment of the wire, to the millisecond.
+ *
  * @since 0.1.0
  * @category conversions
  */
 export const fromDateTime = (self: DateTime.DateTime): Timestamp => {
   const millis = DateTime.toEpochMillis(self)
   const seconds = Math.floor(millis / 1000)
-  return { seconds, nanos: (millis - seconds * 1000) * 1_000_000 }
+  return { seconds, nanos: Math.floor((millis - seconds * 1000) * 1_000_000) }
 }

@@ -1,0 +1,142 @@
+/**
+ * Runs: what is asked for, and what came of it. Protocol: sections 2.3 and 3.4 to 3.7.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { OperationId, Spid } from "../Ids.js"
+import { ClosableStreamRepr, StreamRepr } from "../StreamRepr.js"
+import { triState } from "../TriState.js"
+import { FileSpec } from "./Files.js"
+
+const runFields = {
+  args: triState(Schema.Array(Schema.String)),
+  shell: triState(Schema.Boolean),
+  env: triState(Schema.Record({ key: Schema.String, value: Schema.NullOr(Schema.String) })),
+  cwd: triState(Schema.String),
+  uid: triState(Schema.NonNegativeInt),
+  gid: triState(Schema.NonNegativeInt),
+  stdin: triState(ClosableStreamRepr),
+  truncate_output_at: triState(Schema.Int)
+}
+
+const instanceFields = {
+  ...runFields,
+  preserve_env: triState(Schema.Boolean),
+  hostname: triState(Schema.String),
+  disposable: triState(Schema.Boolean),
+  timeout: triState(Schema.Int),
+  resources_limits: triState(Schema.Struct({ max_layer_bytes: triState(Schema.Int) })),
+  networking: triState(Schema.Struct({ enabled: triState(Schema.Boolean) })),
+  files: triState(Schema.Record({ key: Schema.String, value: FileSpec }))
+}
+
+/**
+ * The request that starts a run. `image` is an image id, or `tag:NAME`.
+ *
+ * @since 0.1.0
+ * @category instances
+ */
+export const InstanceSpawnRequest = Schema.Struct({
+  command: Schema.String,
+  image: Schema.String,
+  ...instanceFields
+})
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export type InstanceSpawnRequest = typeof InstanceSpawnRequest.Type
+
+/**
+ * The request that starts a second process in a running sandbox.
+ *
+ * @since 0.1.0
+ * @category instances
+ */
+export const ExecSpec = Schema.Struct({ command: Schema.String, ...runFields })
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export type ExecSpec = typeof ExecSpec.Type
+
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export const SubprocessCreated = Schema.Struct({ spid: Spid })
+
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export const ProcessState = Schema.Struct({
+  exit_code: triState(Schema.Int),
+  signal: triState(Schema.Int),
+  pid: triState(Schema.Int),
+  timed_out: triState(Schema.Boolean),
+  core_dump: triState(Schema.Boolean),
+  stopped: triState(Schema.Boolean),
+  continued: triState(Schema.Boolean)
+})
+
+/**
+ * What a run used: seconds for the times, KiB for `max_rss`, -1 for what is not known.
+ *
+ * @since 0.1.0
+ * @category instances
+ */
+export const Resources = Schema.Struct({
+  block_input: triState(Schema.Number),
+  block_output: triState(Schema.Number),
+  involuntary_switches: triState(Schema.Number),
+  voluntary_switches: triState(Schema.Number),
+  max_rss: triState(Schema.Number),
+  page_faults: triState(Schema.Number),
+  page_faults_io: triState(Schema.Number),
+  shared_memory: triState(Schema.Number),
+  unshared_memory: triState(Schema.Number),
+  signals: triState(Schema.Number),
+  swaps: triState(Schema.Number),
+  elapsed_time: triState(Schema.Number),
+  monotonic_time: triState(Schema.Number),
+  user_cpu_time: triState(Schema.Number),
+  system_cpu_time: triState(Schema.Number),
+  cost: triState(Schema.Number)
+})
+
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export const InstanceResult = Schema.Struct({
+  resources: triState(Resources),
+  state: triState(ProcessState),
+  stdout: triState(StreamRepr),
+  stderr: triState(StreamRepr)
+})
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export type InstanceResult = typeof InstanceResult.Type
+
+/**
+ * @since 0.1.0
+ * @category instances
+ */
+export const InstanceMetadata = Schema.Struct({
+  command: triState(Schema.String),
+  image: triState(Schema.String),
+  ...instanceFields,
+  result: triState(InstanceResult)
+})
+
+/**
+ * The answer to a spawn: the operation's id and an echo of the request, of which only the id matters.
+ *
+ * @since 0.1.0
+ * @category instances
+ */
+export const OperationCreated = Schema.Struct({ uuid: OperationId })
