@@ -1,0 +1,87 @@
+/**
+ * What a finished box means for its operation. Protocol: section 3.7.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { BoxError, BoxReport } from "../box/BoxReport.js"
+import type { StoreError } from "../store/StoreError.js"
+import type { EventLogError } from "./EventLog.js"
+
+/** Why a run could not go on. */
+export type RunError = BoxError | StoreError | EventLogError
+
+/**
+ * Who ended a run before its time: a client by cancelling, or the engine by closing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Stopped = "cancelled" | "engine stopped" | undefined
+
+/**
+ * - `Ended`: the command ran to an end that is the user's own business; `keep` when its files may become an image.
+ * - `Broken`: FAILED, and why.
+ * - `Cancelled`
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunOutcome =
+  | { readonly _tag: "Ended"; readonly report: BoxReport; readonly keep: boolean }
+  | { readonly _tag: "Broken"; readonly error: string; readonly report?: BoxReport }
+  | { readonly _tag: "Cancelled" }
+
+/** What operations say that were not over when their engine closed. */
+export const engineStopped = "engine stopped"
+
+const fromReport = (report: BoxReport, disposable: boolean): RunOutcome => {
+  if (Option.isSome(report.sizeCap)) {
+    const { fileSize, limitBytes } = report.sizeCap.value
+    const error = `the run wrote ${fileSize} bytes; max_layer_bytes allows ${limitBytes}`
+    return { _tag: "Broken", error, report }
+  }
+  if (report.killedFromOutside) {
+    return {
+      _tag: "Broken",
+      error: "the sandbox was killed from outside: by the machine for want of memory, or by hand",
+      report
+    }
+  }
+  // half of what a command wanted to do is no image
+  return { _tag: "Ended", report, keep: !disposable && !report.timedOut }
+}
+
+const fromCause = (cause: Cause.Cause<RunError>): RunOutcome => {
+  const failure = Cause.failureOption(cause)
+  if (Option.isSome(failure)) return { _tag: "Broken", error: failure.value.message }
+  if (Cause.isInterruptedOnly(cause)) return { _tag: "Broken", error: engineStopped }
+  const defect = Cause.squash(cause)
+  return { _tag: "Broken", error: `the engine failed: ${defect instanceof Error ? defect.message : String(defect)}` }
+}
+
+/**
+ * Who stopped it comes first: whatever else happened on the way down is a consequence.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const make = (exit: Exit.Exit<BoxReport, RunError>, stopped: Stopped, disposable: boolean): RunOutcome => {
+  if (stopped === "cancelled") return { _tag: "Cancelled" }
+  if (stopped === "engine stopped") return { _tag: "Broken", error: engineStopped }
+  return Exit.match(exit, { onSuccess: (report) => fromReport(report, disposable), onFailure: fromCause })
+}
+
+/** The word of the `shutdown` event. */
+export const shutdownReason = (outcome: RunOutcome): string => {
+  switch (outcome._tag) {
+    case "Cancelled":
+      return "cancelled"
+    case "Broken":
+      return outcome.error === engineStopped ? "engine_stopped" : "failed"
+    case "Ended":
+      return outcome.report.timedOut ? "timeout" : "job_complete"
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What a run's event log adds up to: exit, resource use, and the bytes of both streams. Built when somebody asks, so
+ * that no run holds its output in memory. Protocol: section 3.7.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Event from "effect-contree/Event"
+import * as StreamRepr from "effect-contree/StreamRepr"
+import type { EventLine } from "./EventLines.js"
+import type { EventLog, EventLogError } from "./EventLog.js"
+
+const decodeLine = Schema.decodeUnknownOption(Schema.parseJson(Event.OperationEvent))
+
+interface Gathered {
+  readonly pid: number
+  readonly exit: Event.Payload<"exit"> | undefined
+  readonly stdout: ReadonlyArray<Uint8Array>
+  readonly stderr: ReadonlyArray<Uint8Array>
+  readonly cut: ReadonlySet<string>
+}
+
+interface Mutable {
+  pid: number
+  exit: Event.Payload<"exit"> | undefined
+  readonly stdout: Array<Uint8Array>
+  readonly stderr: Array<Uint8Array>
+  readonly cut: Set<string>
+}
+
+const interesting = new Set(["spawn", "stdout", "stderr", "exit"])
+
+const add = (gathered: Mutable, line: EventLine): void => {
+  const envelope = decodeLine(line.json)
+  if (envelope._tag === "None") return
+  const event = Event.fromEnvelope(envelope.value)
+  switch (event._tag) {
+    case "spawn":
+      gathered.pid = event.data.pid
+      return
+    case "stdout":
+    case "stderr":
+      gathered[event._tag].push(StreamRepr.toBytes(event.data) ?? new Uint8Array(0))
+      if (event.data.truncated === true) gathered.cut.add(event._tag)
+      return
+    case "exit":
+      gathered.exit = event.data
+      return
+  }
+}
+
+const seconds = (microseconds: number): number => microseconds < 0 ? -1 : microseconds / 1e6
+
+const resourcesOf = (exit: Event.Payload<"exit">): Record<string, number> => ({
+  block_input: exit.resources.block_input_ops,
+  block_output: exit.resources.block_output_ops,
+  involuntary_switches: exit.resources.involuntary_ctx_switches,
+  voluntary_switches: exit.resources.voluntary_ctx_switches,
+  max_rss: exit.resources.max_rss_kb,
+  page_faults: exit.resources.minor_faults,
+  page_faults_io: exit.resources.major_faults,
+  shared_memory: exit.resources.shared_memory,
+  unshared_memory: exit.resources.unshared_memory,
+  signals: exit.resources.signals_received,
+  swaps: exit.resources.swaps,
+  elapsed_time: exit.duration_ms / 1000,
+  monotonic_time: exit.duration_ms / 1000,
+  user_cpu_time: seconds(exit.resources.user_time_us),
+  system_cpu_time: seconds(exit.resources.sys_time_us),
+  // one machine, nobody to pay
+  cost: 0
+})
+
+const render = (gathered: Gathered): Record<string, unknown> => {
+  const { exit } = gathered
+  const stream = (name: "stdout" | "stderr"): unknown => ({
+    ...StreamRepr.fromBytes(Buffer.concat(gathered[name])),
+    truncated: gathered.cut.has(name)
+  })
+  return {
+    resources: exit === undefined ? null : resourcesOf(exit),
+    state: {
+      exit_code: exit?.code ?? -1,
+      pid: gathered.pid,
+      signal: exit?.signal ?? -1,
+      timed_out: exit?.timed_out ?? false,
+      core_dump: exit?.core_dump ?? false,
+      stopped: false,
+      continued: false
+    },
+    stdout: stream("stdout"),
+    stderr: stream("stderr")
+  }
+}
+
+/**
+ * The `InstanceResult` of process `spid` as the wire shows it, of what is in the log by now: -1 for code and signal of a
+ * process that goes on. `null` when it has not begun, or there is no log.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromLog = (
+  log: EventLog,
+  operationId: string,
+  spid: number
+): Effect.Effect<Record<string, unknown> | null, EventLogError> => {
+  const gathered: Mutable = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
+  return log.read(operationId).pipe(
+    Stream.filter((line) => line.spid === spid && interesting.has(line.type)),
+    Stream.runForEach((line) => Effect.sync(() => add(gathered, line))),
+    Effect.as(gathered),
+    Effect.map((found) => found.pid === -1 ? null : render(found)),
+    Effect.catchAll((error) => error.missing ? Effect.succeed(null) : Effect.fail(error))
+  )
+}

@@ -1,0 +1,149 @@
+/**
+ * All runs of one engine: who may begin, who is going on, and how they end. Protocol: sections 2.3, 2.4 and 3.8.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { Launcher } from "../box/Box.js"
+import type { Store } from "../store/Store.js"
+import type { StoreError } from "../store/StoreError.js"
+import type { EventLog, EventLogError } from "./EventLog.js"
+import { conflict, notFound, tooMany, unavailable } from "./Refusal.js"
+import type { Refusal } from "./Refusal.js"
+import * as RunFiber from "./RunFiber.js"
+import * as RunPlan from "./RunPlan.js"
+import type { RunRequest } from "./RunRequest.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Runner {
+  /**
+   * Begins a run, or refuses it with nothing begun. Once begun it goes on whatever becomes of the caller.
+   */
+  readonly spawn: (request: RunRequest) => Effect.Effect<RunPlan.RunPlan, Refusal | StoreError | EventLogError>
+  /** Asks for the end of a run; 404 and 409 when there is none to end. After success it ends CANCELLED, and as nothing else. */
+  readonly cancel: (id: string) => Effect.Effect<void, Refusal | StoreError>
+  /** Runs that have begun and not ended. */
+  readonly running: Effect.Effect<number>
+  /** Ends every run and waits for it; begins no more. */
+  readonly close: Effect.Effect<void>
+}
+
+interface Running {
+  readonly entry: RunFiber.Entry
+  readonly fiber: Fiber.RuntimeFiber<void>
+}
+
+const closing = unavailable("the engine is closing")
+
+/**
+ * Closing the scope closes the runner.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly store: Store
+  readonly launcher: Launcher
+  readonly log: EventLog
+  /** How many at once; one more is 429. */
+  readonly concurrency: number
+}): Effect.Effect<Runner, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { concurrency, launcher, log, store } = options
+    const running = new Map<string, Running>()
+    let taken = 0
+    let closed = false
+
+    const admit = Effect.suspend((): Effect.Effect<void, Refusal> => {
+      if (closed) return Effect.fail(closing)
+      if (taken >= concurrency) {
+        return Effect.fail(tooMany(`${concurrency} runs are going on, which is the limit: nothing was begun`, 1))
+      }
+      taken += 1
+      return Effect.void
+    })
+    const leave = Effect.sync(() => {
+      taken -= 1
+    })
+
+    const stop = (run: Running, why: "cancelled" | "engine stopped"): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        run.entry.stopped ??= why
+        return Fiber.interruptFork(run.fiber)
+      })
+
+    const begin = (plan: RunPlan.RunPlan): Effect.Effect<void, Refusal | StoreError | EventLogError> =>
+      Effect.uninterruptible(Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const started = Effect.gen(function*() {
+          // first the log: an operation that can be seen has one
+          const writer = yield* Scope.extend(log.create(plan.operationId), scope)
+          yield* store.operations.create({
+            id: plan.operationId,
+            kind: "instance",
+            imageId: plan.imageId,
+            metadata: JSON.stringify(plan.request.echo)
+          })
+          const entry: RunFiber.Entry = { plan, writer, stopped: undefined, finishing: false }
+          // in an uninterruptible region the fiber starts so: an interruption that comes at once is still answered by it
+          const fiber = yield* Effect.forkDaemon(
+            RunFiber.make({ store, launcher }, entry).pipe(
+              Effect.ensuring(Effect.sync(() => running.delete(plan.operationId))),
+              Effect.ensuring(Scope.close(scope, Exit.void)),
+              Effect.ensuring(leave)
+            )
+          )
+          const run = { entry, fiber }
+          running.set(plan.operationId, run)
+          if (closed) yield* stop(run, "engine stopped")
+        })
+        yield* Effect.onError(started, () => Effect.zipRight(Scope.close(scope, Exit.void), log.remove(plan.operationId)))
+      }))
+
+    const spawn: Runner["spawn"] = (request) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function*() {
+          yield* admit
+          const plan = yield* restore(RunPlan.make(store, launcher, request)).pipe(Effect.onError(() => leave))
+          yield* Effect.onError(begin(plan), () => leave)
+          return plan
+        })
+      )
+
+    const cancel: Runner["cancel"] = (id) =>
+      Effect.suspend(() => {
+        const run = running.get(id)
+        if (run !== undefined && !run.entry.finishing) return stop(run, "cancelled")
+        return Effect.flatMap(store.operations.get(id), (row) => {
+          if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
+          return Effect.fail(conflict(
+            RunFiber.active.includes(row.value.status) && !row.value.owned
+              ? "operation is run by another process on this store: only that one can cancel it"
+              : "operation is not cancellable"
+          ))
+        })
+      })
+
+    const stopAll: Effect.Effect<void> = Effect.suspend(() => {
+      closed = true
+      const runs = [...running.values()]
+      return Effect.forEach(runs, (run) => stop(run, "engine stopped"), { discard: true }).pipe(
+        Effect.zipRight(Effect.forEach(runs, (run) => Fiber.await(run.fiber), { discard: true }))
+      )
+    })
+    // a run that was just being begun when the door closed is stopped by who began it, and counted until then
+    const close = stopAll.pipe(
+      Effect.zipRight(Effect.sleep("2 millis").pipe(Effect.unless(() => taken === 0))),
+      Effect.repeat({ until: () => taken === 0 }),
+      Effect.asVoid
+    )
+    yield* Effect.addFinalizer(() => close)
+    return { spawn, cancel, running: Effect.sync(() => taken), close }
+  })

@@ -1,0 +1,110 @@
+/**
+ * Reading of request bodies, bounded, and never taken for whole when they are not.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { badRequest, Refusal, tooLarge } from "../run/Refusal.js"
+
+/**
+ * A JSON body has at most this many bytes: a spawn request carries its standard input.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const maxJsonBytes = 32 * 1024 * 1024
+
+const cutOff = badRequest("the connection ended before the body did")
+
+/**
+ * The bytes of the body. More than `limit` is 413 (at once when the length is announced), less than what was announced
+ * is 400. Reading stops where the consumer does; the connection stays usable for the answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bytes = (
+  limit: number,
+  what: string
+): Stream.Stream<Uint8Array, Refusal, HttpServerRequest.HttpServerRequest> =>
+  Stream.unwrap(Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
+    const source = NodeHttpServerRequest.toIncomingMessage(request)
+    const refusal = tooLarge(`${what} may have at most ${limit} bytes`)
+    const announced = Number(source.headers["content-length"] ?? 0)
+    if (announced > limit) return Stream.fail(refusal)
+    let received = 0
+    const whole = Stream.suspend(() => source.complete ? Stream.empty : Stream.fail(cutOff))
+    return NodeStream.fromReadable<Refusal, Uint8Array>(() => source, () => cutOff, { closeOnDone: false }).pipe(
+      Stream.mapChunksEffect((chunk) => {
+        for (const part of chunk) received += part.length
+        return received > limit ? Effect.fail(refusal) : Effect.succeed(chunk)
+      }),
+      Stream.concat(whole)
+    )
+  }))
+
+const text = Effect.flatMap(
+  Stream.runCollect(bytes(maxJsonBytes, "a JSON body")),
+  (chunks) =>
+    Effect.try({
+      try: () => new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat([...chunks])),
+      catch: () => badRequest("the body is not valid UTF-8")
+    })
+)
+
+const parse = (body: string): Effect.Effect<unknown, Refusal> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(body),
+    catch: (error) =>
+      badRequest(
+        body.trim() === ""
+          ? "the body is empty: expected JSON"
+          : `the body is not valid JSON: ${where(error instanceof Error ? error.message : "", body)}`
+      )
+  })
+
+// V8 quotes the body in its message, which may hold a secret: only the position is taken from it
+const where = (message: string, body: string): string => {
+  const position = /position (\d+)/.exec(message)?.[1]
+  if (position === undefined) return "it ends too early"
+  const before = body.slice(0, Number(position)).split("\n")
+  return `unexpected character in line ${before.length}, column ${before[before.length - 1]!.length + 1}`
+}
+
+/** Where and what, without the value that was sent: that may be a secret. */
+const explain = (error: ParseResult.ParseError): Refusal => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => {
+    const path = issue.path.map(String).join(".")
+    return `${path === "" ? "the body" : path}: ${issue.message.replace(/, actual [\s\S]*$/, "")}`
+  })
+  return badRequest([...new Set(issues)].join("; "))
+}
+
+/**
+ * The value of a schema from anything. 400 says where it does not fit, and what was expected.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const decode = <A, I>(schema: Schema.Schema<A, I>): (value: unknown) => Effect.Effect<A, Refusal> => {
+  const decodeEither = Schema.decodeUnknownEither(schema, { errors: "all" })
+  return (value) => Either.mapLeft(decodeEither(value), explain)
+}
+
+/**
+ * The JSON body as a value of the schema.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const json = <A, I>(
+  schema: Schema.Schema<A, I>
+): Effect.Effect<A, Refusal, HttpServerRequest.HttpServerRequest> =>
+  text.pipe(Effect.flatMap(parse), Effect.flatMap(decode(schema)))

@@ -1,0 +1,24 @@
+/**
+ * What the routes work with.
+ *
+ * @since 0.1.0
+ */
+import type { EventLog } from "../run/EventLog.js"
+import type { Runner } from "../run/Runner.js"
+import type { Store } from "../store/Store.js"
+
+/**
+ * An engine that is ready to be asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Engine {
+  readonly store: Store
+  readonly runner: Runner
+  readonly log: EventLog
+  readonly concurrency: number
+  readonly maxUploadBytes: number
+  /** for requests that are silent about it */
+  readonly network: "host" | "none"
+}

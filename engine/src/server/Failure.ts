@@ -1,0 +1,71 @@
+/**
+ * Which status each failure of the engine has on the wire. Protocol: section 2.0.
+ *
+ * @since 0.1.0
+ */
+import type { PathError } from "../image/PathError.js"
+import type { EventLogError } from "../run/EventLog.js"
+import { badRequest, internal, notFound, Refusal, tooLarge, unprocessable } from "../run/Refusal.js"
+import type { StoreError, UploadTooLarge } from "../store/StoreError.js"
+
+/**
+ * Everything that a route may fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Failure = Refusal | StoreError | UploadTooLarge | EventLogError | PathError
+
+const ofStore = (error: StoreError): Refusal => {
+  switch (error.reason) {
+    case "DiskFull":
+      return new Refusal({ status: 507, error: error.description })
+    case "Busy":
+      return new Refusal({ status: 503, error: error.description, retryAfterSeconds: 1 })
+    case "Missing":
+      return notFound(error.description)
+    default:
+      return internal(error.description)
+  }
+}
+
+const ofPath = (error: PathError): Refusal => {
+  const path = JSON.stringify(error.path)
+  switch (error.reason) {
+    case "NotFound":
+      return notFound(`path not found: ${path}`)
+    case "NotADirectory":
+      return unprocessable(`not a directory: ${path}`)
+    case "IsADirectory":
+      return unprocessable(`not a regular file but a directory: ${path}`)
+    case "NotRegular":
+      return unprocessable(`not a regular file: ${path}`)
+    case "Loop":
+      return unprocessable(`too many symbolic links: ${path}`)
+    case "Invalid":
+      return badRequest(`path must be absolute and without a NUL byte: ${path}`)
+    case "Unreadable":
+      return unprocessable(`the engine cannot read ${path}: ${error.description ?? "permission denied"}`)
+  }
+}
+
+/**
+ * The answer to a failure.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toRefusal = (failure: Failure): Refusal => {
+  switch (failure._tag) {
+    case "Refusal":
+      return failure
+    case "StoreError":
+      return ofStore(failure)
+    case "UploadTooLarge":
+      return tooLarge(`a file may have at most ${failure.maxBytes} bytes`)
+    case "EventLogError":
+      return failure.missing ? notFound("the events of this operation are gone") : internal(failure.message)
+    case "PathError":
+      return ofPath(failure)
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Answers, written by hand: what stands here is what goes over the wire.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Refusal } from "../run/Refusal.js"
+
+/**
+ * A JSON answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const json = (
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {}
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.uint8Array(new TextEncoder().encode(JSON.stringify(value)), {
+    status,
+    headers,
+    contentType: "application/json"
+  })
+
+/**
+ * An answer without a body.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const empty = (
+  status: number,
+  headers: Record<string, string> = {}
+): HttpServerResponse.HttpServerResponse => HttpServerResponse.empty({ status, headers })
+
+/**
+ * Why not, in the one form that every failure has.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const refuse = (refusal: Refusal): HttpServerResponse.HttpServerResponse =>
+  json(refusal.status, { error: refusal.error, status: refusal.status }, {
+    ...(refusal.retryAfterSeconds === undefined ? {} : { "retry-after": String(refusal.retryAfterSeconds) }),
+    ...(refusal.allow === undefined ? {} : { allow: refusal.allow })
+  })
+
+/**
+ * A streamed answer. A body that fails half way must not look whole: its connection is cut, so that the reader sees a
+ * broken transfer. (`NodeHttpServer` by itself would end it like a good one.)
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const stream = <E>(
+  status: number,
+  body: Stream.Stream<Uint8Array, E>,
+  options: { readonly contentType: string; readonly headers?: Record<string, string> | undefined }
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) =>
+    HttpServerResponse.stream(
+      Stream.tapErrorCause(body, (cause) =>
+        Effect.logDebug("a streamed answer broke", cause).pipe(
+          Effect.zipRight(Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).destroy()))
+        )),
+      { status, contentType: options.contentType, headers: options.headers ?? {} }
+    ))

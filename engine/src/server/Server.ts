@@ -1,0 +1,184 @@
+/**
+ * The engine's HTTP server: loopback only, a port that the system chooses, a token of its own. Protocol: sections 1, 2.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { randomBytes } from "node:crypto"
+import * as Http from "node:http"
+import type { Duplex } from "node:stream"
+import { EngineError } from "../EngineError.js"
+import { internal, notFound } from "../run/Refusal.js"
+import type { Engine } from "./Engine.js"
+import * as EventRoutes from "./EventRoutes.js"
+import { toRefusal } from "./Failure.js"
+import * as FileRoutes from "./FileRoutes.js"
+import * as Guard from "./Guard.js"
+import * as IdentityRoutes from "./IdentityRoutes.js"
+import * as ImageRoutes from "./ImageRoutes.js"
+import * as InspectRoutes from "./InspectRoutes.js"
+import * as OperationRoutes from "./OperationRoutes.js"
+import * as Reply from "./Reply.js"
+
+/**
+ * Where the server is, and what it lets in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Address {
+  /** without `/v1` and without a slash at its end */
+  readonly url: string
+  readonly token: Redacted.Redacted<string>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerOptions {
+  /**
+   * A connection that carries not one byte for so long, in milliseconds, is cut. Streams of events have their
+   * keep-alives, so this hits clients that stopped sending, or reading. Default 120,000.
+   */
+  readonly idleMillis?: number | undefined
+}
+
+type App = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+
+const router = (engine: Engine) =>
+  HttpRouter.fromIterable([
+    ...IdentityRoutes.make(engine),
+    ...ImageRoutes.make(engine),
+    ...FileRoutes.make(engine),
+    ...OperationRoutes.make(engine),
+    ...EventRoutes.make(engine),
+    ...InspectRoutes.make(engine)
+  ])
+
+/** Every request ends in an answer of ours: no default of the framework shows. */
+const application = (engine: Engine, token: string): App => {
+  const isAuthorized = Guard.isAuthorized(token)
+  const routes = router(engine).pipe(
+    Effect.catchAll((failure) =>
+      Effect.succeed(Reply.refuse(failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure)))
+    ),
+    Effect.catchAllCause((cause) =>
+      Cause.isInterrupted(cause)
+        ? Effect.interrupt
+        : Effect.as(Effect.logError("a request failed", cause), Reply.refuse(internal("the engine failed; its log says why")))
+    )
+  )
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
+    const refusal = Guard.refusePath(request.method, request.originalUrl)
+    return refusal === undefined ? routes : Effect.succeed(Reply.refuse(refusal))
+  })
+}
+
+/** Counts what goes on, so that closing can wait for it. */
+const counted = (active: { count: number }) =>
+  HttpMiddleware.make((app) =>
+    Effect.suspend(() => {
+      active.count += 1
+      return app
+    }).pipe(Effect.ensuring(Effect.sync(() => {
+      active.count -= 1
+    })))
+  )
+
+const nodeServer = (idleMillis: number): Http.Server => {
+  const server = Http.createServer({
+    // an upload takes as long as it takes; that it goes on is what the idle limit sees to
+    requestTimeout: 0,
+    headersTimeout: Math.min(30_000, idleMillis),
+    keepAliveTimeout: Math.min(60_000, idleMillis),
+    connectionsCheckingInterval: 5_000
+  })
+  server.setTimeout(idleMillis)
+  server.on("clientError", refuseGarbage)
+  return server
+}
+
+// what is no HTTP gets the same form of answer as everything else
+const refuseGarbage = (error: Error, socket: Duplex): void => {
+  const reset = "code" in error && error.code === "ECONNRESET"
+  if (reset || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const tooLong = "code" in error && error.code === "HPE_HEADER_OVERFLOW"
+  const status = tooLong ? 431 : 400
+  const body = JSON.stringify({ error: tooLong ? "the headers are too long" : "this is not a valid HTTP request", status })
+  socket.end(
+    `HTTP/1.1 ${status} ${Http.STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}
+
+// after a refusal with half the upload unread Node reads the rest away, which may never end
+const drainLimit = "10 seconds"
+const boundDrain = (server: Http.Server): void => {
+  server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
+    response.on("finish", () => {
+      if (request.complete) return
+      const cut = Effect.sync(() => {
+        if (!request.complete) request.socket.destroy()
+      })
+      const fiber = Effect.runFork(Effect.delay(cut, drainLimit))
+      request.socket.once("close", () => fiber.unsafeInterruptAsFork(fiber.id()))
+      request.once("end", () => fiber.unsafeInterruptAsFork(fiber.id()))
+    })
+  })
+}
+
+const settled = (active: { count: number }): Effect.Effect<void> =>
+  Effect.sleep("2 millis").pipe(Effect.repeat({ until: () => active.count === 0 }), Effect.timeoutOption("5 seconds"))
+
+/**
+ * Listens until the scope closes; then every connection is cut and every handler is over. `ListenFailed` when the
+ * loopback interface gives no port.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const start = (
+  engine: Engine,
+  options: ServerOptions = {}
+): Effect.Effect<Address, EngineError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const token = randomBytes(32).toString("base64url")
+    const node = nodeServer(options.idleMillis ?? 120_000)
+    const active = { count: 0 }
+    const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 }).pipe(
+      Effect.mapError(({ cause }) =>
+        new EngineError({
+          reason: "ListenFailed",
+          description: `listening on 127.0.0.1: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+            "Check that the loopback interface is up and that this process may open sockets"
+        })
+      )
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(Effect.sync(() => node.closeAllConnections()), settled(active))
+    )
+    boundDrain(node)
+    yield* server.serve(application(engine, token), counted(active)).pipe(
+      HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),
+      // spans of the program around the engine are not for its insides
+      Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)
+    )
+    const { address } = server
+    return {
+      url: address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : "",
+      token: Redacted.make(token)
+    }
+  })

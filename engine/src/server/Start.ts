@@ -1,0 +1,95 @@
+/**
+ * An engine from its parts, opened and closed in order.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { homedir } from "node:os"
+import { isAbsolute, join, resolve } from "node:path"
+import * as Box from "../box/Box.js"
+import { EngineError } from "../EngineError.js"
+import * as EventLog from "../run/EventLog.js"
+import * as Runner from "../run/Runner.js"
+import * as Store from "../store/Store.js"
+import * as Server from "./Server.js"
+
+/**
+ * How an engine is set up; every field has a default that is right for development and tests.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * The folder of images, files and operations; made when absent, shared by all engines that name it. Default
+   * `$XDG_DATA_HOME/effect-contree`, else `~/.local/share/effect-contree`. It must be on a local file system.
+   */
+  readonly store?: string | undefined
+  /** The base images to have, by name. Default `["busybox"]`. */
+  readonly images?: ReadonlyArray<string> | undefined
+  /** Runs at once, default 50; one more is refused with 429. */
+  readonly concurrency?: number | undefined
+  /**
+   * What a run gets that does not say `networking`: `"none"`, the default, is a loopback of its own; `"host"` is the
+   * host's network, its loopback included.
+   */
+  readonly network?: "none" | "host" | undefined
+  /** Bytes of one uploaded file; more is 413. Default 2 GiB. */
+  readonly maxUploadBytes?: number | undefined
+  /** A connection that carries no byte for so many milliseconds is cut. Default 120,000. */
+  readonly idleMillis?: number | undefined
+}
+
+/**
+ * What holds where the options are silent.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaults = { concurrency: 50, network: "none", maxUploadBytes: 2 * 1024 ** 3 } as const
+
+/**
+ * Where the store is when nobody says. `XDG_DATA_HOME` counts only when it is absolute, as its specification says.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultStore: Effect.Effect<string> = Config.option(Config.string("XDG_DATA_HOME")).pipe(
+  Effect.map(Option.filter(isAbsolute)),
+  Effect.catchAll(() => Effect.succeed(Option.none<string>())),
+  Effect.map(Option.getOrElse(() => join(homedir(), ".local", "share"))),
+  Effect.map((base) => join(base, "effect-contree"))
+)
+
+/**
+ * Opens the store, looks at the machine, and listens. When the scope closes, runs are stopped first and their operations
+ * end `FAILED` with "engine stopped"; then connections, then the store.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const start = (options: Options = {}): Effect.Effect<Server.Address, EngineError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const path = resolve(options.store ?? (yield* defaultStore))
+    const concurrency = options.concurrency ?? defaults.concurrency
+    const store = yield* Store.open({ path, images: options.images })
+    const launcher = yield* Box.make({ store: store.path })
+    const log = yield* EventLog.make(join(store.path, "events")).pipe(
+      Effect.mapError((error) => new EngineError({ reason: "StoreUnusable", description: error.description }))
+    )
+    const runner = yield* Runner.make({ store, launcher, log, concurrency })
+    const address = yield* Server.start({
+      store,
+      runner,
+      log,
+      concurrency,
+      maxUploadBytes: options.maxUploadBytes ?? defaults.maxUploadBytes,
+      network: options.network ?? defaults.network
+    }, { idleMillis: options.idleMillis })
+    // before the connections go, so that whoever follows a run still reads its end
+    yield* Effect.addFinalizer(() => runner.close)
+    return address
+  })
