@@ -3,10 +3,18 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { FileItem } from "effect-contree/Wire"
-import type * as Stream from "effect/Stream"
-import type { PathError } from "./PathError.js"
+import * as Stream from "effect/Stream"
+import type { Stats } from "node:fs"
+import * as Accounts from "./Accounts.js"
+import * as Archive from "./Archive.js"
+import * as FileBytes from "./FileBytes.js"
+import type { Bytes } from "./HostBytes.js"
+import { fromText, readlink, toText } from "./HostBytes.js"
+import * as Layer from "./Layer.js"
+import * as MergedTree from "./MergedTree.js"
+import { PathError } from "./PathError.js"
 
 /**
  * What lies at a path of an image.
@@ -45,3 +53,119 @@ export interface ImageTree {
   /** A PAX tar of what lies at the path and below: names from the root of the image, without a leading slash. */
   readonly archive: (path: string | Uint8Array) => Effect.Effect<Stream.Stream<Uint8Array, PathError>, PathError>
 }
+
+const kindOf = (stats: Stats): Entry["kind"] =>
+  stats.isFile()
+    ? "file"
+    : stats.isDirectory()
+    ? "directory"
+    : stats.isSymbolicLink()
+    ? "symlink"
+    : stats.isFIFO()
+    ? "fifo"
+    : stats.isSocket()
+    ? "socket"
+    : stats.isCharacterDevice()
+    ? "character"
+    : "block"
+
+const toItem = (name: Bytes, node: MergedTree.Node, accounts: Accounts.Accounts): FileItem => {
+  const { host, stats } = node
+  const { gid, uid } = Accounts.inBox(stats)
+  return {
+    size: stats.size,
+    path: toText(name),
+    owner: accounts.owner(uid),
+    group: accounts.group(gid),
+    uid,
+    gid,
+    mode: stats.mode,
+    mtime: Math.floor(stats.mtimeMs / 1000),
+    nlink: stats.nlink,
+    is_dir: stats.isDirectory(),
+    is_regular: stats.isFile(),
+    is_symlink: stats.isSymbolicLink(),
+    is_socket: stats.isSocket(),
+    is_fifo: stats.isFIFO(),
+    symlink_to: stats.isSymbolicLink() ? toText(readlink(host)) : ""
+  }
+}
+
+const lastName = (path: Bytes): Bytes => path === "" ? "/" : path.slice(path.lastIndexOf("/") + 1)
+
+/** Names are as asked, so that who asks for `/app` finds `app/...`, link or not; `..` has no place in an archive. */
+const archiveName = (asked: Bytes, found: MergedTree.Located): Bytes => {
+  const names = asked.split("/").filter((name) => name !== "" && name !== ".")
+  // U+FFFD may stand for another byte.
+  return names.includes("..") || toText(asked).includes("\uFFFD") ? found.path : names.join("/")
+}
+
+/**
+ * The tree of an image, from its layers as `ImageStore.layers` names them: relative to the store, bottom first.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: { readonly path: string }, layers: ReadonlyArray<string>): ImageTree => {
+  const root = lazily(() => MergedTree.root(layers.map((layer) => Layer.load(store.path, layer))))
+  const accounts = lazily(() => Accounts.make(root()))
+
+  const at = <A>(
+    path: string | Uint8Array,
+    follow: boolean,
+    use: (found: MergedTree.Located, asked: Bytes) => A
+  ): Effect.Effect<A, PathError> => {
+    const asked = typeof path === "string" ? fromText(path) : Buffer.from(path).toString("latin1")
+    return Effect.try({
+      try: () => use(MergedTree.resolve(root(), asked, follow), asked),
+      catch: unreadable(toText(asked))
+    })
+  }
+
+  return {
+    stat: (path, options) =>
+      at(path, options?.follow ?? true, ({ node, path }) => ({
+        ...toItem(lastName(path), node, accounts()),
+        realPath: `/${toText(path)}`,
+        kind: kindOf(node.stats)
+      })),
+
+    list: (path) =>
+      at(path, true, ({ node }, asked) => {
+        if (!node.stats.isDirectory()) throw new PathError({ reason: "NotADirectory", path: toText(asked) })
+        return Array.from(MergedTree.children(node), ([name, child]) => toItem(name, child, accounts()))
+      }),
+
+    read: (path) =>
+      at(path, true, ({ node: { host, stats } }, asked) => {
+        if (!stats.isFile()) {
+          throw new PathError({ reason: stats.isDirectory() ? "IsADirectory" : "NotRegular", path: toText(asked) })
+        }
+        return { size: stats.size, stream: streamOf(toText(asked), () => FileBytes.pieces(host, stats.size)) }
+      }),
+
+    archive: (path) =>
+      at(path, true, (found, asked) => {
+        const name = archiveName(asked, found)
+        return streamOf(toText(asked), () => Archive.pack({ name, node: found.node }, accounts()))
+      })
+  }
+}
+
+const lazily = <A>(make: () => A): () => A => {
+  let made: { readonly value: A } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+const unreadable = (path: string) => (cause: unknown): PathError =>
+  cause instanceof PathError ? cause : new PathError({
+    reason: "Unreadable",
+    path,
+    description: cause instanceof Error ? cause.message : String(cause)
+  })
+
+const streamOf = (
+  path: string,
+  make: () => AsyncGenerator<Uint8Array, void, void>
+): Stream.Stream<Uint8Array, PathError> =>
+  Stream.suspend(() => Stream.fromAsyncIterable(make(), unreadable(path)))

@@ -3,12 +3,22 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import type { FileId, Sha256 } from "effect-contree/Ids"
+import { FileId, Sha256 } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
-import type * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
-import type { StoreError, UploadTooLarge } from "./StoreError.js"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { createHash, randomUUID } from "node:crypto"
+import { existsSync, renameSync, rmSync } from "node:fs"
+import * as fs from "node:fs/promises"
+import * as Columns from "./Columns.js"
+import type { Connection, Database, Row } from "./Database.js"
+import * as Filter from "./Filter.js"
+import type { Scratch } from "./Scratch.js"
+import type { StoreError } from "./StoreError.js"
+import { fromCause, UploadTooLarge } from "./StoreError.js"
 
 /**
  * @since 0.1.0
@@ -54,4 +64,99 @@ export interface FileStore {
   readonly list: (query: FileQuery) => Effect.Effect<ReadonlyArray<FileRow>, StoreError>
   /** Where its bytes are on the host: absolute. */
   readonly path: (file: FileRow) => string
+}
+
+const decode = (row: Row): FileRow => ({
+  id: FileId.make(Columns.text(row, "id")),
+  sha256: Sha256.make(Columns.text(row, "sha256")),
+  size: Columns.number(row, "size"),
+  createdAt: Columns.timestamp(row, "created"),
+  updatedAt: Columns.timestamp(row, "updated")
+})
+
+interface Spooled {
+  readonly sha256: string
+  readonly size: number
+}
+
+const spoolFile = (path: string): Effect.Effect<fs.FileHandle, StoreError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({ try: () => fs.open(path, "wx", 0o600), catch: fromCause("storing an upload") }),
+    // It waits for a write that an interruption left on its way.
+    (file) => Effect.ignore(Effect.tryPromise(() => file.close()))
+  )
+
+const spool = <E, R>(
+  path: string,
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  maxBytes: number
+): Effect.Effect<Spooled, StoreError | UploadTooLarge | E, R> =>
+  Effect.gen(function*() {
+    const file = yield* spoolFile(path)
+    const hash = createHash("sha256")
+    let size = 0
+    yield* Stream.runForEachChunk(bytes, (pieces) =>
+      Effect.suspend((): Effect.Effect<void, StoreError | UploadTooLarge> => {
+        const piece = Buffer.concat(Chunk.toReadonlyArray(pieces))
+        size += piece.length
+        if (size > maxBytes) return Effect.fail(new UploadTooLarge({ maxBytes }))
+        hash.update(piece)
+        return Effect.tryPromise({ try: () => file.appendFile(piece), catch: fromCause("storing an upload") })
+      }))
+    return { sha256: hash.digest("hex"), size }
+  }).pipe(Effect.scoped)
+
+/** The file takes its place in the same step as its row; one that is there already has the same bytes. */
+const keep = (connection: Connection, from: string, to: string, spooled: Spooled, now: number): FileRow => {
+  const isNew = !existsSync(to)
+  renameSync(from, to)
+  if (isNew) connection.onRollback(() => rmSync(to, { force: true }))
+  return decode(
+    connection.all(
+      "INSERT INTO file (id, sha256, size, created, updated) VALUES (?, ?, ?, ?, ?) " +
+        "ON CONFLICT (sha256) DO UPDATE SET updated = max(updated, excluded.updated) RETURNING *",
+      [randomUUID(), spooled.sha256, spooled.size, now, now]
+    )[0] ?? {}
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (path: string, database: Database, scratch: Scratch): FileStore => {
+  const pathOf = (sha256: string): string => `${path}/files/${sha256}`
+
+  const find = (column: "id" | "sha256", value: string): Effect.Effect<Option.Option<FileRow>, StoreError> =>
+    database.read("reading a file's row", (connection) =>
+      Option.map(
+        Option.fromNullable(connection.first(`SELECT * FROM file WHERE ${column} = ?`, [value])),
+        decode
+      ))
+
+  return {
+    upload: (bytes, { maxBytes }) =>
+      Effect.gen(function*() {
+        const from = yield* scratch.reserve(`upload-${randomUUID()}`)
+        const spooled = yield* spool(from, bytes, maxBytes)
+        const now = yield* Columns.now
+        return yield* database.write("keeping an upload", (connection) =>
+          keep(connection, from, pathOf(spooled.sha256), spooled, now))
+      }).pipe(Effect.scoped),
+
+    get: (sha256) => find("sha256", sha256),
+
+    getById: (id) => find("id", id),
+
+    list: (query) =>
+      database.read("listing files", (connection) => {
+        const filter = Filter.where(Filter.span("created", query))
+        return connection.all(
+          `SELECT * FROM file ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
+          [...filter.values, query.limit, query.offset]
+        ).map(decode)
+      }),
+
+    path: (file) => pathOf(file.sha256)
+  }
 }

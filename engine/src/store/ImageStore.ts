@@ -3,12 +3,17 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
 import type { ImageId, OperationId } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
-import type * as Option from "effect/Option"
-import type { Transaction } from "./Database.js"
-import type { StoreError } from "./StoreError.js"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Columns from "./Columns.js"
+import * as Commit from "./Commit.js"
+import type { Database } from "./Database.js"
+import * as ImageRows from "./ImageRows.js"
+import { StoreError } from "./StoreError.js"
+import * as TagRows from "./TagRows.js"
+import type { Transaction } from "./Transaction.js"
 
 /**
  * @since 0.1.0
@@ -86,3 +91,38 @@ export interface ImageStore {
    */
   readonly commit: (input: CommitInput) => Effect.Effect<ImageId, StoreError>
 }
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (path: string, database: Database): ImageStore => ({
+  list: (query) => database.read("listing images", (connection) => ImageRows.list(connection, query)),
+
+  get: (id) => database.read(`reading the image ${id}`, (connection) => ImageRows.find(connection, id)),
+
+  findByTag: (tag) =>
+    database.read(`reading the tag ${tag}`, (connection) => Option.fromNullable(TagRows.find(connection, tag))),
+
+  setTag: (id, tag) =>
+    database.write(`setting the tag ${tag}`, (connection) => {
+      TagRows.set(connection, id, tag)
+      return ImageRows.find(connection, id)
+    }),
+
+  removeTag: (id, tag) =>
+    database.write(`removing a tag of the image ${id}`, (connection) =>
+      TagRows.imageExists(connection, id) ? TagRows.remove(connection, id, tag) : "no image"),
+
+  layers: (id) =>
+    database.read(`reading the layers of ${id}`, (connection) => ImageRows.layers(connection, id)).pipe(
+      Effect.flatMap((layers) =>
+        layers === undefined
+          ? Effect.fail(new StoreError({ reason: "Missing", description: `there is no image ${id} in the store` }))
+          : Effect.succeed(layers)
+      )
+    ),
+
+  commit: (input) =>
+    Effect.flatMap(Columns.now, (now) => Commit.commit(path, database, input, now)).pipe(Effect.uninterruptible)
+})

@@ -3,10 +3,14 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import type { ImageId, OperationId } from "effect-contree/Ids"
+import { ImageId, OperationId } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
-import type * as Option from "effect/Option"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Columns from "./Columns.js"
+import type { Connection, Database, Row } from "./Database.js"
+import * as Filter from "./Filter.js"
+import * as OperationRows from "./OperationRows.js"
 import type { StoreError } from "./StoreError.js"
 
 /**
@@ -104,4 +108,80 @@ export interface OperationStore {
   ) => Effect.Effect<boolean, StoreError>
   /** Sets fields of an operation whatever its state (`metadata` of a run that goes on, say). False: no such one. */
   readonly update: (id: OperationId, fields: OperationFields) => Effect.Effect<boolean, StoreError>
+}
+
+const idOrNull = (row: Row, column: string): ImageId | null => {
+  const value = Columns.textOrNull(row, column)
+  return value === null ? null : ImageId.make(value)
+}
+
+const decode = (owner: number) => (row: Row): OperationRow => ({
+  id: OperationId.make(Columns.text(row, "id")),
+  kind: Columns.text(row, "kind"),
+  status: Columns.text(row, "status"),
+  error: Columns.textOrNull(row, "error"),
+  createdAt: Columns.timestamp(row, "created"),
+  duration: Columns.numberOrNull(row, "duration"),
+  imageSize: Columns.numberOrNull(row, "image_size"),
+  consumedCpu: Columns.numberOrNull(row, "consumed_cpu"),
+  consumedMemory: Columns.numberOrNull(row, "consumed_memory"),
+  imageId: idOrNull(row, "image"),
+  resultImageId: idOrNull(row, "result_image"),
+  metadata: Columns.textOrNull(row, "metadata"),
+  result: Columns.textOrNull(row, "result"),
+  owned: Columns.numberOrNull(row, "owner") === owner
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (database: Database, owner: number): OperationStore => {
+  const toRow = decode(owner)
+
+  const find = (connection: Connection, id: string): Option.Option<OperationRow> =>
+    Option.map(Option.fromNullable(connection.first("SELECT * FROM operation WHERE id = ?", [id])), toRow)
+
+  return {
+    create: (operation) =>
+      Effect.flatMap(Columns.now, (now) =>
+        database.write(`recording the operation ${operation.id}`, (connection) =>
+          toRow(
+            connection.all(
+              "INSERT INTO operation (id, kind, status, owner, created, image, metadata) " +
+                "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+              [
+                operation.id,
+                operation.kind,
+                operation.status ?? "PENDING",
+                owner,
+                now,
+                operation.imageId ?? null,
+                operation.metadata ?? null
+              ]
+            )[0] ?? {}
+          ))),
+
+    get: (id) => database.read(`reading the operation ${id}`, (connection) => find(connection, id)),
+
+    list: (query) =>
+      database.read("listing operations", (connection) => {
+        const filter = Filter.where([
+          ["status = ?", query.status],
+          ["kind = ?", query.kind],
+          ...Filter.span("created", query)
+        ])
+        return connection.all(
+          `SELECT * FROM operation ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
+          [...filter.values, query.limit, query.offset]
+        ).map(toRow)
+      }),
+
+    transition: (id, from, to, fields = {}) =>
+      database.write(`moving the operation ${id} to ${to}`, (connection) =>
+        OperationRows.transition(connection, id, from, to, fields)),
+
+    update: (id, fields) =>
+      database.write(`updating the operation ${id}`, (connection) => OperationRows.update(connection, id, fields))
+  }
 }

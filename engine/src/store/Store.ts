@@ -3,14 +3,24 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
 import type { OperationId } from "effect-contree/Ids"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { EngineError } from "../EngineError.js"
+import * as BaseImage from "../image/BaseImage.js"
+import type { Database } from "./Database.js"
+import * as Databases from "./Database.js"
+import * as FileStores from "./FileStore.js"
 import type { FileStore } from "./FileStore.js"
+import * as ImageStores from "./ImageStore.js"
 import type { ImageStore } from "./ImageStore.js"
+import * as OperationStores from "./OperationStore.js"
 import type { OperationStore } from "./OperationStore.js"
+import * as Owner from "./Owner.js"
+import * as Scratches from "./Scratch.js"
+import * as StoreFolder from "./StoreFolder.js"
 import type { StoreError } from "./StoreError.js"
+import * as Workspace from "./Workspace.js"
 
 /**
  * @since 0.1.0
@@ -42,11 +52,58 @@ export interface StoreOptions {
   readonly images?: ReadonlyArray<string> | undefined
 }
 
+const unusable = (path: string) => (error: StoreError): EngineError =>
+  new EngineError({ reason: "StoreUnusable", description: `${path}: ${error.message}` })
+
+/** This process as an owner; what it leaves when the store is closed is ended here, and else by who opens it next. */
+const owner = (database: Database): Effect.Effect<number, StoreError, Scope.Scope> =>
+  Effect.acquireRelease(
+    database.write("registering with the store", Owner.register),
+    (id) =>
+      database.write("leaving the store", (connection) => Owner.retire(connection, id)).pipe(
+        Effect.catchAll((error) => Effect.logWarning(`the store could not be left in order: ${error.message}`))
+      )
+  )
+
+const recover = (path: string, database: Database): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(
+    database.write("ending what dead owners left", (connection) => Owner.recover(connection, path)),
+    Effect.forEach((name) =>
+      Effect.catchAll(Scratches.remove(`${path}/tmp/${name}`), (error) =>
+        Effect.logWarning(`tmp/${name} could not be removed: ${error.message}`)), { discard: true })
+  )
+
 /**
- * Opens the store. Two processes may have one store open at once.
+ * Opens the store: makes its folder and tables where they are not there, ends what dead processes left (their operations
+ * become `FAILED`, "engine stopped"), and builds the base images. Two processes may have one store open at once. When the
+ * scope ends, the operations of this store that still go on become `FAILED` too.
+ *
+ * Fails with `StoreUnusable` when the folder cannot be used or is no place for an overlay, and with `MissingTool` when a
+ * base image is asked for that is not there yet and cannot be built.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const open: (options: StoreOptions) => Effect.Effect<Store, EngineError, Scope.Scope> = (options) =>
-  Effect.fail(new EngineError({ reason: "StoreUnusable", description: `${options.path}: not there yet` }))
+export const open = (options: StoreOptions): Effect.Effect<Store, EngineError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const path = yield* StoreFolder.prepare(options.path)
+    const opened = yield* Effect.gen(function*() {
+      const database = yield* Databases.open(`${path}/contree.db`)
+      const id = yield* owner(database)
+      yield* recover(path, database)
+      return { database, scratch: Scratches.make(path, database, id), id }
+    }).pipe(Effect.mapError(unusable(path)))
+    const { database, id, scratch } = opened
+    const images = ImageStores.make(path, database)
+    const operations = OperationStores.make(database, id)
+    yield* BaseImage.ensure({ path, database, scratch }, options.images ?? [BaseImage.busybox]).pipe(
+      Effect.catchTag("StoreError", (error) => Effect.fail(unusable(path)(error)))
+    )
+    return {
+      path,
+      images,
+      operations,
+      files: FileStores.make(path, database, scratch),
+      workspace: Workspace.make({ path, images, operations, scratch })
+    }
+  })

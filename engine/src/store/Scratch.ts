@@ -1,0 +1,110 @@
+/**
+ * What lies in `tmp`: work that no row speaks of yet. Each entry has an owner in the database before it is made, so that
+ * whoever opens the store after a crash knows what nobody needs.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { chmodSync, lstatSync, renameSync, rmdirSync, unlinkSync } from "node:fs"
+import type { Database } from "./Database.js"
+import * as HostCommand from "./HostCommand.js"
+import { asBoxRoot } from "./Privilege.js"
+import * as StoreError from "./StoreError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Scratch {
+  /**
+   * Reserves `tmp/<name>`, absolute, for the scope; the caller makes it, a file or a folder. What is there when the
+   * scope ends is removed.
+   */
+  readonly reserve: (name: string) => Effect.Effect<string, StoreError.StoreError, Scope.Scope>
+}
+
+/** After a commit only these are left of a run's folders; removing them here saves starting a process. */
+const leftovers = ["w/work/incompat/volatile", "w/work/incompat", "w/work", "w/index", "w", "u", ""]
+
+const quick = (path: string): boolean => {
+  const tryTo = (action: () => void): boolean => {
+    try {
+      action()
+      return true
+    } catch {
+      return false
+    }
+  }
+  // The kernel makes it with mode 000.
+  tryTo(() => chmodSync(`${path}/w/work`, 0o700))
+  tryTo(() => chmodSync(`${path}/w/work/incompat`, 0o700))
+  tryTo(() => unlinkSync(path))
+  leftovers.forEach((name) => tryTo(() => rmdirSync(`${path}/${name}`)))
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined
+}
+
+/**
+ * Removes an entry of `tmp` and all below, whatever its names, modes and owners.
+ *
+ * @since 0.1.0
+ * @category removal
+ */
+export const remove = (path: string): Effect.Effect<void, StoreError.StoreError> =>
+  Effect.try({ try: () => quick(path), catch: StoreError.fromCause(`removing ${path}`) }).pipe(
+    Effect.flatMap((done) =>
+      done ? Effect.void : HostCommand.succeed(
+        asBoxRoot("rm", "-rf", "--one-file-system", "--", path),
+        { cwd: "/" }
+      )
+    ),
+    Effect.asVoid
+  )
+
+/**
+ * A rename that also moves a folder that its owner may not write to: moving it changes its `..`.
+ *
+ * @since 0.1.0
+ * @category moving
+ */
+export const move = (from: string, to: string): void => {
+  const { mode } = lstatSync(from)
+  const locked = (mode & 0o200) === 0
+  if (locked) chmodSync(from, (mode & 0o7777) | 0o200)
+  try {
+    renameSync(from, to)
+  } catch (cause) {
+    if (locked) chmodSync(from, mode & 0o7777)
+    throw cause
+  }
+  if (locked) chmodSync(to, mode & 0o7777)
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: string, database: Database, owner: number): Scratch => ({
+  reserve: (name) => {
+    const path = `${store}/tmp/${name}`
+    const release = remove(path).pipe(
+      Effect.zipRight(
+        database.write(`forgetting tmp/${name}`, (connection) =>
+          connection.run("DELETE FROM scratch WHERE name = ? AND owner = ?", [name, owner]))
+      ),
+      // The row stays, and with it the next start's knowledge that this is to be removed.
+      Effect.catchAll((error) => Effect.logWarning(`tmp/${name} could not be removed: ${error.message}`))
+    )
+    return Effect.acquireRelease(
+      database.write(`reserving tmp/${name}`, (connection) => {
+        if (
+          connection.run("INSERT INTO scratch (name, owner) VALUES (?, ?) ON CONFLICT DO NOTHING", [name, owner]) === 0
+        ) {
+          throw new StoreError.StoreError({ reason: "Unusable", description: `tmp/${name} is in use already` })
+        }
+        return path
+      }),
+      () => release
+    )
+  }
+})
