@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { existsSync } from "node:fs"
-import type { BoxFile, BoxSpec } from "./BoxSpec.js"
+import type { BoxSpec } from "./BoxSpec.js"
 import { privateFolder, shimBusybox } from "./Shim.js"
 import type { Tools } from "./Tools.js"
 
@@ -68,12 +68,12 @@ export const run = (spec: BoxSpec, tools: Tools): Buffer =>
     ...limits
   ])
 
-/** The box in which files are put in place: gone, with its view of the host's files, before the command's begins. */
-export const place = (files: ReadonlyArray<BoxFile>, hostname: string, tools: Tools): Buffer =>
+/** The box in which files are put in place: gone, with its view of the contents, before the command's begins. */
+export const place = (contents: string, hostname: string, tools: Tools): Buffer =>
   encode([
     ...root(hostname),
-    ...["--unshare-net", "--dev", "/dev", "--dir", privateFolder, "--ro-bind", tools.busybox, shimBusybox],
-    ...["--proc", "/proc"],
-    ...files.flatMap((file, index) => ["--ro-bind", file.source, `${privateFolder}/f/${index}`]),
+    ...["--unshare-net", "--proc", "/proc", "--dev", "/dev"],
+    ...["--dir", privateFolder, "--ro-bind", tools.busybox, shimBusybox],
+    ...["--ro-bind", contents, `${privateFolder}/f`],
     ...limits
   ])

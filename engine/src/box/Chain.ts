@@ -50,6 +50,7 @@ export const commandLine = (
     file,
     ...args,
     ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", spec.operationId, chain.store, chain.folder],
-    ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0", chain.cgroup]
+    ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0", chain.cgroup],
+    chain.tools.prefersApplets ? "" : chain.tools.busybox
   ]
 }

@@ -7,6 +7,7 @@
  *   through a mount that is detached at once: then `/proc/self/fd` in the box shows no path of the host.
  * - It opens them for reading and writing first, so that no open can block for ever when the engine dies, says `up`,
  *   and goes on when the engine has its ends. An engine that is gone answers nothing: the end of the chain.
+ * - A procfs of this namespace, because bubblewrap looks its child up in it by a process id of this namespace.
  * - busybox' `mount` because it makes one mount(2) call: the newer interface cuts an option at 256 bytes.
  * - Placeholders of /etc/hosts and the like are covered only where the image has them and they are empty: a file with
  *   content is the image's own.
@@ -15,9 +16,9 @@
  */
 import { shimBusybox } from "./Shim.js"
 
-/** Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "". */
+/** Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "", busybox when its applets need it. */
 export const chainScript = `
-op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 cgroup=$8
+op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 cgroup=$8 B=$9
 fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }
 umask 0
 for f in /proc/self/fd/*; do
@@ -26,13 +27,14 @@ for f in /proc/self/fd/*; do
 done
 ulimit -c 0
 [ -z "$cgroup" ] || echo 0 > "$cgroup/cgroup.procs"
+e=$($B mount -n -t proc proc /proc 2>&1) || fail proc "$e"
 e=$(cd "$store" 2>&1) || fail store "$e"
 cd "$store"
-e=$(mount -n -o bind "$dir" mnt 2>&1) || fail bind "$e"
+e=$($B mount -n -o bind "$dir" mnt 2>&1) || fail bind "$e"
 cd mnt
-e=$(mkfifo o e r 2>&1) || fail pipes "$e"
+e=$($B mkfifo o e r 2>&1) || fail pipes "$e"
 if [ "$stdin" = pipe ]; then
-  e=$(mkfifo i 2>&1) || fail pipes "$e"
+  e=$($B mkfifo i 2>&1) || fail pipes "$e"
   exec 9<>i
 fi
 exec 6<>o 7<>e 8<>r
@@ -41,8 +43,8 @@ read -r go <&3 || exit 125
 [ "$stdin" = null ] || exec 0<i
 exec 1>o 2>e 5<script 3>r 6>&- 7>&- 8>&- 9>&-
 cd "$store"
-e=$(umount -n -l mnt 2>&1) || fail bind "$e"
-e=$(mount -n -t overlay overlay -o "$options" mnt 2>&1) || fail overlay "$e"
+e=$($B umount -n -l mnt 2>&1) || fail bind "$e"
+e=$($B mount -n -t overlay overlay -o "$options" mnt 2>&1) || fail overlay "$e"
 unset PWD OLDPWD SHLVL
 if [ "$files" = 1 ]; then
   "$bwrap" --args 6 -- ${shimBusybox} sh /dev/fd/7 6<"$dir/place-args" 7<"$dir/place" 5<&- </dev/null || exit 125

@@ -46,6 +46,17 @@ const copyRootAttributes = async (store: string, spec: BoxSpec, mode: Mode): Pro
   if (now.mode !== top.mode) await Fs.chmod(upper, top.mode & 0o7777)
 }
 
+// hard links where they can be: no data is copied, and one bind mount shows them all to the box that places them
+const gatherContents = async (folder: string, spec: BoxSpec): Promise<void> => {
+  await Fs.mkdir(`${folder}/f`)
+  for (const [index, file] of spec.files.entries()) {
+    const source = await Fs.realpath(file.source)
+    const target = `${folder}/f/${index}`
+    // another file system, or a file of somebody else
+    await Fs.link(source, target).catch(() => Fs.copyFile(source, target, Fs.constants.COPYFILE_FICLONE))
+  }
+}
+
 const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Promise<void> => {
   const folder = `${store}/${folderOf(spec)}`
   const put = (name: string, content: string | Uint8Array): Promise<void> =>
@@ -65,8 +76,9 @@ const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Pr
     ...(spec.files.length === 0
       ? []
       : [
-        put("place", Shim.placeScript(spec.files)),
-        put("place-args", BwrapOptions.place(spec.files, spec.hostname, tools))
+        gatherContents(folder, spec),
+        put("place", Shim.placeScript(spec.files, tools)),
+        put("place-args", BwrapOptions.place(`${folderOf(spec)}/f`, spec.hostname, tools))
       ])
   ])
 }

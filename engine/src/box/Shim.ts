@@ -84,21 +84,23 @@ export const script = (spec: BoxSpec, tools: Tools): string => {
  * The text that puts the files in place, in a box of its own that has nothing but the image and the contents. A new
  * inode each: what was there may be a hard link or a symlink to something that must not change.
  */
-export const placeScript = (files: ReadonlyArray<BoxFile>): string => {
+export const placeScript = (files: ReadonlyArray<BoxFile>, tools: Tools): string => {
   const steps = files.map((file, index) =>
-    `put ${privateFolder}/f/${index} ${quote(file.destination)} ${file.uid}:${file.gid} ${file.mode.toString(8)}`
+    `put ${index} ${quote(file.destination)} ${file.uid}:${file.gid} ${file.mode.toString(8)}`
   )
   return [
     "umask 022",
-    `b=${shimBusybox}`,
-    "fail() { printf 'fail place %s: %s\\n' \"$1\" \"$2\" >&3; exit 125; }",
+    `B=${tools.prefersApplets ? "" : shimBusybox}`,
     "put() {",
-    "  e=$($b mkdir -p -- \"${2%/*}/\" 2>&1) || fail \"$2\" \"$e\"",
-    "  [ ! -d \"$2\" ] || [ -L \"$2\" ] || fail \"$2\" 'is a directory in the image'",
-    "  e=$($b rm -f -- \"$2\" 2>&1) || fail \"$2\" \"$e\"",
+    "  if [ -d \"$2\" ] && [ ! -L \"$2\" ]; then e='is a directory in the image'; else",
     // noclobber: the file is ours from its first byte
-    "  e=$( { set -C; $b cat \"$1\" > \"$2\"; } 2>&1) || fail \"$2\" \"$e\"",
-    "  e=$($b chown -h \"$3\" \"$2\" 2>&1 && $b chmod \"$4\" \"$2\" 2>&1) || fail \"$2\" \"$e\"",
+    "    e=$( {",
+    "      $B mkdir -p -- \"${2%/*}/\" && $B rm -f -- \"$2\" && set -C &&",
+    `        $B cat "${privateFolder}/f/$1" > "$2" && $B chown "$3" "$2" && $B chmod "$4" "$2"`,
+    "    } 2>&1 ) && return",
+    "  fi",
+    "  printf 'fail place %s: %s\\n' \"$2\" \"$e\" >&3",
+    "  exit 125",
     "}",
     ...steps,
     ""

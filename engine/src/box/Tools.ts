@@ -22,6 +22,8 @@ export interface Tools {
   readonly nsenter: string
   /** Static, so that it runs inside any image. */
   readonly busybox: string
+  /** Its shell runs applets without looking at PATH and without an exec: several milliseconds a run. */
+  readonly prefersApplets: boolean
   /** setpriv's loader and libraries, bound into a box that runs as another user. */
   readonly setprivLoader: string | undefined
   readonly setprivLibraries: ReadonlyArray<string>
@@ -155,6 +157,10 @@ export const find = {
   busybox: findBusybox
 } as const
 
+// with a PATH that has nothing, the applet is all that can be found
+const prefersApplets = (busybox: string): Effect.Effect<boolean> =>
+  Effect.map(probe(busybox, ["sh", "-c", "PATH=/nowhere; mount --help"]), ({ output }) => output.includes("BusyBox"))
+
 /**
  * Finds all of them, once. Fails with `MissingTool` and what to install.
  *
@@ -173,6 +179,7 @@ export const resolve: Effect.Effect<Tools, EngineError> = Effect.gen(function*()
     setpriv,
     nsenter,
     busybox,
+    prefersApplets: yield* prefersApplets(busybox),
     ...(yield* libraries(setpriv)),
     rssFactor: yield* rssFactor(busybox)
   }

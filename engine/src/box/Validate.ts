@@ -15,8 +15,8 @@ export const maxArguments = 9_000
 export const maxVariables = 2_900
 /** Arguments and environment together: the kernel's 2 MiB, less what the shim needs beside them. */
 export const maxTotalBytes = 2_000_000
-/** How many files: each is two or three options of the box in which they are put in place. */
-export const maxFiles = 2_000
+/** How many files. More than that is an archive. */
+export const maxFiles = 10_000
 /** The kernel's bound for lower layers, less the upper. */
 export const maxLayers = 499
 // mount(2) takes one page of options
