@@ -49,8 +49,7 @@ export const complete = (options: {
   readonly kept: Readonly<Record<string, string>>
   readonly requested: Requested
   readonly home: string
-}): Record<string, string> =>
-  merge(merge({ PATH: defaultPath, HOME: options.home }, options.kept), options.requested)
+}): Record<string, string> => merge(merge({ PATH: defaultPath, HOME: options.home }, options.kept), options.requested)
 
 /**
  * The home folder of a user by the text of an image's `/etc/passwd`: else `/root` for 0, and `/` for others.

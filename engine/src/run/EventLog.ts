@@ -12,7 +12,18 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { closeSync, constants, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync
+} from "node:fs"
 import { join } from "node:path"
 import { linesOf } from "./EventLines.js"
 import type { EventLine } from "./EventLines.js"
@@ -184,8 +195,7 @@ const writer = (clock: Clock.Clock, operationId: string, fd: number, live: Live)
   return {
     operationId,
     unsafeAppend,
-    append: (type, spid, data) =>
-      Effect.try({ try: () => unsafeAppend(type, spid, data), catch: failure(operationId) })
+    append: (type, spid, data) => Effect.try({ try: () => unsafeAppend(type, spid, data), catch: failure(operationId) })
   }
 }
 

@@ -76,7 +76,8 @@ const isParent = (folder: string, path: string): boolean => path.startsWith(`${f
 // bwrap says a missing folder on the command's own stderr and exits with 1, as if the command had
 const checkCwd = (tree: ImageTree.ImageTree, request: RunRequest): Effect.Effect<void, Refusal> => {
   const { cwd } = request
-  const isMade = /^\/(dev|proc|sys|tmp)?(\/|$)/.test(cwd) || request.files.some((file) => isParent(cwd, file.destination))
+  const isMade = /^\/(dev|proc|sys|tmp)?(\/|$)/.test(cwd) ||
+    request.files.some((file) => isParent(cwd, file.destination))
   if (!cwd.startsWith("/") || cwd === "/" || isMade) return Effect.void
   return tree.stat(cwd).pipe(
     Effect.matchEffect({

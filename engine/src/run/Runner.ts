@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -104,7 +105,10 @@ export const make = (options: {
           running.set(plan.operationId, run)
           if (closed) yield* stop(run, "engine stopped")
         })
-        yield* Effect.onError(started, () => Effect.zipRight(Scope.close(scope, Exit.void), log.remove(plan.operationId)))
+        yield* Effect.onError(
+          started,
+          () => Effect.zipRight(Scope.close(scope, Exit.void), log.remove(plan.operationId))
+        )
       }))
 
     const spawn: Runner["spawn"] = (request) =>
@@ -142,6 +146,8 @@ export const make = (options: {
     const close = stopAll.pipe(
       Effect.zipRight(Effect.sleep("2 millis").pipe(Effect.unless(() => taken === 0))),
       Effect.repeat({ until: () => taken === 0 }),
+      // whoever closes may hold the clock still
+      Effect.withClock(Clock.make()),
       Effect.asVoid
     )
     yield* Effect.addFinalizer(() => close)

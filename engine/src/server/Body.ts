@@ -11,7 +11,8 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { badRequest, Refusal, tooLarge } from "../run/Refusal.js"
+import type { Refusal } from "../run/Refusal.js"
+import { badRequest, tooLarge } from "../run/Refusal.js"
 
 /**
  * A JSON body has at most this many bytes: a spawn request carries its standard input.

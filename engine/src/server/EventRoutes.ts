@@ -57,7 +57,9 @@ const wanted: Effect.Effect<Wanted, Refusal, HttpServerRequest.HttpServerRequest
   const max = Number.MAX_SAFE_INTEGER
   const since = yield* Query.integer(query, "since", { min: -1, max })
   const last = request.headers["last-event-id"]
-  if (last !== undefined && !/^(-1|\d{1,15})$/.test(last)) return yield* badRequest("Last-Event-Id must be an event's id")
+  if (last !== undefined && !/^(-1|\d{1,15})$/.test(last)) {
+    return yield* badRequest("Last-Event-Id must be an event's id")
+  }
   return {
     follow: yield* Query.flag(query, "follow"),
     spid: yield* Query.integer(query, "spid", { min: 0, max }),

@@ -120,7 +120,9 @@ const ages: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_
 
 const second = (text: string, fraction: string | undefined): Timestamp | undefined => {
   const at = Date.parse(text)
-  return Number.isNaN(at) ? undefined : { seconds: at / 1000, nanos: Number((fraction ?? "").slice(0, 9).padEnd(9, "0")) }
+  return Number.isNaN(at)
+    ? undefined
+    : { seconds: at / 1000, nanos: Number((fraction ?? "").slice(0, 9).padEnd(9, "0")) }
 }
 
 /**

@@ -9,6 +9,7 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -69,12 +70,17 @@ const application = (engine: Engine, token: string): App => {
   const isAuthorized = Guard.isAuthorized(token)
   const routes = router(engine).pipe(
     Effect.catchAll((failure) =>
-      Effect.succeed(Reply.refuse(failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure)))
+      Effect.succeed(
+        Reply.refuse(failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure))
+      )
     ),
     Effect.catchAllCause((cause) =>
       Cause.isInterrupted(cause)
         ? Effect.interrupt
-        : Effect.as(Effect.logError("a request failed", cause), Reply.refuse(internal("the engine failed; its log says why")))
+        : Effect.as(
+          Effect.logError("a request failed", cause),
+          Reply.refuse(internal("the engine failed; its log says why"))
+        )
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
@@ -117,7 +123,10 @@ const refuseGarbage = (error: Error, socket: Duplex): void => {
   }
   const tooLong = "code" in error && error.code === "HPE_HEADER_OVERFLOW"
   const status = tooLong ? 431 : 400
-  const body = JSON.stringify({ error: tooLong ? "the headers are too long" : "this is not a valid HTTP request", status })
+  const body = JSON.stringify({
+    error: tooLong ? "the headers are too long" : "this is not a valid HTTP request",
+    status
+  })
   socket.end(
     `HTTP/1.1 ${status} ${Http.STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -141,7 +150,12 @@ const boundDrain = (server: Http.Server): void => {
 }
 
 const settled = (active: { count: number }): Effect.Effect<void> =>
-  Effect.sleep("2 millis").pipe(Effect.repeat({ until: () => active.count === 0 }), Effect.timeoutOption("5 seconds"))
+  Effect.sleep("2 millis").pipe(
+    Effect.repeat({ until: () => active.count === 0 }),
+    Effect.timeoutOption("5 seconds"),
+    // whoever closes may hold the clock still
+    Effect.withClock(Clock.make())
+  )
 
 /**
  * Listens until the scope closes; then every connection is cut and every handler is over. `ListenFailed` when the
@@ -167,9 +181,7 @@ export const start = (
         })
       )
     )
-    yield* Effect.addFinalizer(() =>
-      Effect.zipRight(Effect.sync(() => node.closeAllConnections()), settled(active))
-    )
+    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.sync(() => node.closeAllConnections()), settled(active)))
     boundDrain(node)
     yield* server.serve(application(engine, token), counted(active)).pipe(
       HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),

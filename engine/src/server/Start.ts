@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -64,6 +65,9 @@ export const defaultStore: Effect.Effect<string> = Config.option(Config.string("
   Effect.map((base) => join(base, "effect-contree"))
 )
 
+// a program under test may hold its own clock still: processes and connections go on all the same
+const inRealTime = Effect.withClock(Clock.make())
+
 /**
  * Opens the store, looks at the machine, and listens. When the scope closes, runs are stopped first and their operations
  * end `FAILED` with "engine stopped"; then connections, then the store.
@@ -72,7 +76,7 @@ export const defaultStore: Effect.Effect<string> = Config.option(Config.string("
  * @category constructors
  */
 export const start = (options: Options = {}): Effect.Effect<Server.Address, EngineError, Scope.Scope> =>
-  Effect.gen(function*() {
+  inRealTime(Effect.gen(function*() {
     const path = resolve(options.store ?? (yield* defaultStore))
     const concurrency = options.concurrency ?? defaults.concurrency
     const store = yield* Store.open({ path, images: options.images })
@@ -92,4 +96,4 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
     // before the connections go, so that whoever follows a run still reads its end
     yield* Effect.addFinalizer(() => runner.close)
     return address
-  })
+  }))
