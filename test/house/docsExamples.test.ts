@@ -63,7 +63,8 @@ describe("examplesOf", () => {
   })
 })
 
-describe("checkExamples", () => {
+// Each of these runs a compiler, which other tests may keep waiting for the processor.
+describe("checkExamples", { timeout: 120_000 }, () => {
   const repository = fileURLToPath(new URL("../..", import.meta.url))
   const check = (readme: string): string | number => {
     const directory = mkdtempSync(`${tmpdir()}/examples-`)
@@ -73,7 +74,9 @@ describe("checkExamples", () => {
       writeFileSync(`${directory}/package.json`, JSON.stringify({ type: "module" }))
       writeFileSync(
         `${directory}/tsconfig.json`,
-        JSON.stringify({ compilerOptions: { module: "NodeNext", strict: true, noUnusedLocals: true, types: [] } })
+        JSON.stringify({
+          compilerOptions: { module: "NodeNext", strict: true, noUnusedLocals: true, types: [], lib: ["ES2022"] }
+        })
       )
       writeFileSync(`${directory}/README.md`, readme)
       return checkExamples(directory)

@@ -10,7 +10,7 @@ const read = (path: string): string => readFileSync(`${root}/${path}`, "utf8")
  * A path below these folders belongs to one person's machine. /root and /tmp are not among them: tests and examples
  * of the product speak of such paths inside images.
  */
-const machinePaths = "(/home/[a-z]|/Users/[A-Za-z]|[A-Z]:.Users.|file:///(home|root|Users)/)"
+const machinePaths = "(/home/[a-z][a-z0-9_-]*/[A-Za-z.]|/Users/[A-Za-z]|[A-Z]:.Users.|file:///(home|root|Users)/)"
 
 /** Homes that are nobody's: of accounts that images usually have, or that a script makes. */
 const nobodys = /\/home\/(user|agent|app|node|ubuntu|new|me|alice|bob|you)\b/g

@@ -242,7 +242,8 @@ const within = <A>(use: (directory: string) => A): A => {
   }
 }
 
-describe("the rooms", () => {
+// Each judgement runs dependency-cruiser, which other tests may keep waiting for the processor.
+describe("the rooms", { timeout: 120_000 }, () => {
   for (const typesOnly of [false, true]) {
     describe(typesOnly ? "imports of types" : "imports of values", () => {
       const violations = within((directory) => {
