@@ -3,15 +3,25 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type * as Errors from "../schemas/Errors.js"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as RunGate from "../internal/RunGate.js"
+import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
-import type * as Reference from "../schemas/Reference.js"
+import * as Reference from "../schemas/Reference.js"
+import type { ContreeApi, ImageQuery } from "./ContreeApi.js"
+import type { ContreeConfig } from "./ContreeConfig.js"
 import type { Image, KeptImage } from "./Image.js"
+import * as ImageHandle from "./ImageHandle.js"
+import type { Gated } from "./Machine.js"
+import * as Machine from "./Machine.js"
+import * as Paging from "./Paging.js"
 
 /**
  * A moment, or so long ago. A bare number would be milliseconds to one reader and seconds to another, and is refused.
@@ -79,3 +89,87 @@ export interface Service {
  * @category tags
  */
 export class Images extends Context.Tag("effect-contree/Images")<Images, Service>() {}
+
+/** `use` without a request: what the reference says */
+const handle = (deps: Gated, ref: Reference.Reference): Either.Either<Image, Errors.InvalidReferenceError> => {
+  if (ref._tag === "Id") return Either.right(ImageHandle.kept(deps, ref.id, Option.none()))
+  return Option.match(Reference.toTag(ref), {
+    onNone: () =>
+      Either.left(
+        new Errors.InvalidReferenceError({
+          method: "Images.use",
+          reference: Reference.format(ref),
+          description: "no tag can stand for it: it is too long, or has characters that a tag cannot have"
+        })
+      ),
+    onSome: (tag) => Either.right(ImageHandle.tagged(deps, tag))
+  })
+}
+
+/** asks the service whether it is there, and which image a tag names now */
+const pin = (deps: Gated, image: Image): Effect.Effect<KeptImage, Errors.LookupError> =>
+  Option.match(image.id, {
+    onSome: (id) => Effect.as(deps.api.inspectImage(id), ImageHandle.kept(deps, id, image.tag)),
+    onNone: () =>
+      Effect.map(
+        deps.api.findImageByTag(Option.getOrElse(image.tag, () => "")),
+        (id) => ImageHandle.kept(deps, id, image.tag)
+      )
+  })
+
+const use = (deps: Gated): Service["use"] => <const S extends boolean = false>(
+  ref: Reference.Input,
+  options?: { readonly strict?: S | undefined }
+) => {
+  type Failure = Errors.InvalidReferenceError | (S extends true ? Errors.LookupError : never)
+  type Found = S extends true ? KeptImage : Image
+  // What comes out depends on the value of `strict`, which its type knows; the function says so once for all.
+  const find = (options?.strict === true ? (image: Image) => pin(deps, image) : Effect.succeed) as (
+    image: Image
+  ) => Effect.Effect<Found, Failure>
+  return Effect.suspend(() => Reference.fromInput(ref)).pipe(
+    Effect.flatMap((parsed) => handle(deps, parsed)),
+    Effect.flatMap(find),
+    Effect.withSpan("Contree.Images.use")
+  )
+}
+
+const toQuery = (filter: Filter | undefined): Effect.Effect<ImageQuery, Errors.InvalidArgumentError> =>
+  Effect.map(Paging.period("Images.list", filter), (period) => ({
+    ...period,
+    tagged: filter?.tagged,
+    tag: filter?.tagPrefix,
+    uuid: filter?.id
+  }))
+
+const stream = (
+  deps: Gated,
+  filter: Filter | undefined,
+  number: number
+): Stream.Stream<KeptImage, Errors.RequestError | Errors.InvalidArgumentError> =>
+  Stream.unwrap(Effect.map(toQuery(filter), (query) =>
+    Stream.map(
+      Paging.pages(number, (page) => deps.api.listImages({ ...query, ...page })),
+      (image) => ImageHandle.kept(deps, image.uuid, ImageHandle.toTag(image.tag))
+    )))
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(
+  Machine.make,
+  (machine) => {
+    const deps: Gated = { ...machine, gate: RunGate.open }
+    return Images.of({
+      use: use(deps),
+      list: (options) =>
+        Paging.count("Images.list", options?.number).pipe(
+          Effect.flatMap((number) => Stream.runCollect(stream(deps, options, number))),
+          Effect.map(Chunk.toReadonlyArray),
+          Effect.withSpan("Contree.Images.list")
+        ),
+      stream: (filter) => Stream.withSpan(stream(deps, filter, Infinity), "Contree.Images.stream")
+    })
+  }
+)

@@ -1,0 +1,108 @@
+/**
+ * What stands in for a log that is lost: how far the reader has come, and events made from the operation's status for
+ * what is missing after that.
+ */
+import * as Effect from "effect/Effect"
+import * as Errors from "../schemas/Errors.js"
+import type * as Event from "../schemas/Event.js"
+import type * as Ids from "../schemas/Ids.js"
+import * as StreamRepr from "../schemas/StreamRepr.js"
+import type { Timestamp } from "../schemas/Timestamp.js"
+import type * as Wire from "../schemas/Wire.js"
+
+type Name = "stdout" | "stderr"
+
+/** How far one reader of a log has come. */
+export interface Progress {
+  readonly lastId: () => number | undefined
+  /** Is it new? Then it counts as read. */
+  readonly accept: (event: Event.OperationEvent) => boolean
+  /** bytes of the main command that were read */
+  readonly read: (stream: Name) => number
+  /** read from the beginning: the byte counts are of the whole log */
+  readonly whole: boolean
+}
+
+/** the bytes of a value, without decoding it */
+const sizeOf = (data: Event.OperationEvent["data"]): number => {
+  const { encoding, value } = data
+  if (typeof value !== "string") return 0
+  if (encoding !== "base64") return utf8.encode(value).length
+  const padding = value.endsWith("==") ? 2 : value.endsWith("=") ? 1 : 0
+  return Math.floor(value.length / 4) * 3 - padding
+}
+
+const utf8 = new TextEncoder()
+
+export const makeProgress = (after: number | undefined): Progress => {
+  let lastId = after === undefined || after < 0 ? undefined : after
+  const read = { stdout: 0, stderr: 0 }
+  return {
+    lastId: () => lastId,
+    accept: (event) => {
+      if (lastId !== undefined && event.id <= lastId) return false
+      lastId = event.id
+      if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) read[event.type] += sizeOf(event.data)
+      return true
+    },
+    read: (stream) => read[stream],
+    whole: lastId === undefined
+  }
+}
+
+type InstanceOperation = Extract<Wire.Operation, { readonly kind: "instance" }>
+
+// the schema gives every operation of this kind this shape; its third case is filtered by kind, which types cannot say
+const isInstance = (operation: Wire.Operation): operation is InstanceOperation => operation.kind === "instance"
+
+/** What the status says of a run: its streams, its exit, what it used. */
+export const resultOf = (operation: Wire.Operation): Wire.InstanceResult | undefined =>
+  isInstance(operation) ? operation.metadata?.result ?? undefined : undefined
+
+const lost = (
+  source: { readonly method: string; readonly operationId: Ids.OperationId },
+  description: string
+): Errors.EventStreamError =>
+  new Errors.EventStreamError({ method: source.method, operationId: source.operationId, description })
+
+/**
+ * Events for all that the reader has not seen. The status has the streams of a run whole, so what was read is skipped by
+ * count. Fails when a successful run's output is in neither: what is called complete must be.
+ */
+export const synthesise = (
+  source: { readonly method: string; readonly operationId: Ids.OperationId },
+  progress: Progress,
+  operation: Wire.Operation,
+  nowMillis: number
+): Effect.Effect<ReadonlyArray<Event.OperationEvent>, Errors.EventStreamError> =>
+  Effect.suspend(() => {
+    const seconds = Math.floor(nowMillis / 1000)
+    const ts: Timestamp = { seconds, nanos: Math.floor(nowMillis - seconds * 1000) * 1_000_000 }
+    let id = progress.lastId() ?? -1
+    const events: Array<Event.OperationEvent> = []
+    const add = (type: string, data: Event.OperationEvent["data"], spid?: number): void => {
+      events.push({ id: ++id, ts, type, data, ...(spid === undefined ? {} : { spid }) })
+    }
+    if (operation.kind === "instance" && progress.whole) {
+      const result = resultOf(operation)
+      if (result === undefined && operation.status === "SUCCESS") {
+        return Effect.fail(lost(source, "the log is gone, and the operation's status has no output either"))
+      }
+      for (const name of ["stdout", "stderr"] as const) {
+        const repr = result?.[name]
+        if (repr === undefined || repr === null) continue
+        const bytes = StreamRepr.toBytes(repr)
+        if (bytes === undefined) return Effect.fail(lost(source, `the log is gone, and ${name} in the status is no base64`))
+        const rest = bytes.subarray(progress.read(name))
+        if (rest.length > 0) add(name, { ...StreamRepr.fromBytes(rest), truncated: repr.truncated === true }, 1)
+      }
+    }
+    add("completion", {
+      status: operation.status,
+      duration_ms: typeof operation.duration === "number" ? Math.round(operation.duration * 1000) : 0,
+      result_image_uuid: operation.result_image_uuid ?? operation.result?.image ?? null,
+      error: operation.error ?? null,
+      image_size_bytes: operation.image_size ?? null
+    })
+    return Effect.succeed(events)
+  })

@@ -1,0 +1,67 @@
+/**
+ * The life of one operation that we answer for: from its spawn until it has ended, was let go, or was cancelled. Leaving
+ * `Running` happens once, and so does what comes with it: the permit goes back, and at most one cancel is sent.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Errors from "../schemas/Errors.js"
+import type * as Ids from "../schemas/Ids.js"
+
+/** How long closing a scope waits for the answer to a cancel. */
+export const cancelTimeout: Duration.Duration = Duration.seconds(10)
+
+export interface Lifecycle {
+  readonly operationId: Ids.OperationId
+  readonly isRunning: () => boolean
+  /** it is known to have ended: nothing to cancel */
+  readonly ended: Effect.Effect<void>
+  /** somebody else answers for it now */
+  readonly detached: Effect.Effect<void>
+  /** cancels it unless it has ended or was let go */
+  readonly close: Effect.Effect<void>
+}
+
+/** Says what could not be done; a run that has just ended, or is gone, is what was wanted. */
+const cancelQuietly = (
+  operationId: Ids.OperationId,
+  cancel: Effect.Effect<void, Errors.CancelError>
+): Effect.Effect<void> =>
+  // A finalizer runs uninterruptible, and a timeout there could not end what it waits for.
+  Effect.interruptible(cancel).pipe(
+    Effect.catchTag("NotFoundError", "ConflictError", () => Effect.void),
+    Effect.timeoutOption(cancelTimeout),
+    Effect.matchEffect({
+      onFailure: (error) => Effect.logWarning(`The run may go on: it could not be cancelled. ${error.message}`),
+      onSuccess: Option.match({
+        onNone: () =>
+          Effect.logWarning(
+            `The run may go on: the server did not answer its cancellation in ${Duration.format(cancelTimeout)}.`
+          ),
+        onSome: () => Effect.void
+      })
+    }),
+    Effect.annotateLogs("contree.operation", operationId)
+  )
+
+export const make = (options: {
+  readonly operationId: Ids.OperationId
+  readonly cancel: Effect.Effect<void, Errors.CancelError>
+  /** gives the permit back */
+  readonly release: Effect.Effect<void>
+}): Lifecycle => {
+  let isRunning = true
+  const leave = (then: Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.uninterruptible(Effect.suspend(() => {
+      if (!isRunning) return Effect.void
+      isRunning = false
+      return Effect.ensuring(then, options.release)
+    }))
+  return {
+    operationId: options.operationId,
+    isRunning: () => isRunning,
+    ended: leave(Effect.void),
+    detached: leave(Effect.void),
+    close: leave(cancelQuietly(options.operationId, options.cancel))
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What closes with a `scratch` scope: every handle derived inside has passed through the gate, and once it is shut none
+ * of them does anything any more.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Errors from "../schemas/Errors.js"
+import type * as Ids from "../schemas/Ids.js"
+
+export interface Gate {
+  readonly isOpen: () => boolean
+  readonly check: (method: string) => Effect.Effect<void, Errors.DisposableImageRunError>
+  /** What to do about a run that is going on when the gate shuts; the returned effect takes it back. */
+  readonly register: (cancel: Effect.Effect<void>) => Effect.Effect<Effect.Effect<void>>
+  /** A tag that was set, to be removed when the gate shuts. */
+  readonly tagged: (id: Ids.ImageId, tag: string) => Effect.Effect<void>
+  readonly untagged: (id: Ids.ImageId, tag: string) => Effect.Effect<void>
+}
+
+/** For handles that belong to no scope. */
+export const open: Gate = {
+  isOpen: () => true,
+  check: () => Effect.void,
+  register: () => Effect.succeed(Effect.void),
+  tagged: () => Effect.void,
+  untagged: () => Effect.void
+}
+
+export const shutError = (method: string): Errors.DisposableImageRunError =>
+  new Errors.DisposableImageRunError({
+    method,
+    description: "the scratch scope it came from is closed: use it inside, or keep the image with session()"
+  })
+
+const tagKey = (id: Ids.ImageId, tag: string): string => `${id} ${tag}`
+
+/** A gate inside another: it shuts with its own scope, and is shut while the outer one is. */
+export const make = (
+  outer: Gate,
+  removeTag: (id: Ids.ImageId, tag: string) => Effect.Effect<void>
+): Effect.Effect<Gate, never, Scope.Scope> => {
+  let isShut = false
+  const running = new Set<Effect.Effect<void>>()
+  const tags = new Map<string, { readonly id: Ids.ImageId; readonly tag: string }>()
+  const isOpen = () => !isShut && outer.isOpen()
+  const gate: Gate = {
+    isOpen,
+    check: (method) => Effect.suspend(() => isOpen() ? Effect.void : Effect.fail(shutError(method))),
+    register: (cancel) =>
+      Effect.map(outer.register(cancel), (leaveOuter) => {
+        running.add(cancel)
+        return Effect.zipRight(Effect.sync(() => running.delete(cancel)), leaveOuter)
+      }),
+    tagged: (id, tag) => Effect.zipRight(Effect.sync(() => tags.set(tagKey(id, tag), { id, tag })), outer.tagged(id, tag)),
+    untagged: (id, tag) => Effect.zipRight(Effect.sync(() => tags.delete(tagKey(id, tag))), outer.untagged(id, tag))
+  }
+  const shut = Effect.suspend(() => {
+    isShut = true
+    const cancelAll = Effect.forEach([...running], (cancel) => cancel, { concurrency: "unbounded", discard: true })
+    const removeAll = Effect.suspend(() =>
+      Effect.forEach(
+        [...tags.values()],
+        ({ id, tag }) => Effect.zipRight(removeTag(id, tag), outer.untagged(id, tag)),
+        { concurrency: 4, discard: true }
+      )
+    )
+    return Effect.zipRight(cancelAll, removeAll)
+  })
+  return Effect.acquireRelease(Effect.succeed(gate), () => shut)
+}

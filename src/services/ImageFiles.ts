@@ -1,0 +1,145 @@
+/**
+ * Reading the filesystem of an image.
+ *
+ * @since 0.1.0
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Errors from "../schemas/Errors.js"
+import type * as Ids from "../schemas/Ids.js"
+import type * as Wire from "../schemas/Wire.js"
+import type { GrepQuery } from "./ContreeApi.js"
+import type { Entry, GrepOptions, GrepResult, Image } from "./Image.js"
+import type { Machine } from "./Machine.js"
+import * as Output from "./Output.js"
+
+/**
+ * @internal
+ */
+export type Reader = Pick<Image, "ls" | "exists" | "read" | "readText" | "readStream" | "archive" | "grep">
+
+/** A path of an image begins at its root, said or not; nothing can be at a path with NUL in it. */
+const rooted = (method: string, path: string): Effect.Effect<string, Errors.BadRequestError> =>
+  path.includes("\0")
+    ? Effect.fail(new Errors.BadRequestError({ method, description: "the path has a NUL character: nothing was sent" }))
+    : Effect.succeed(path.startsWith("/") ? path : `/${path}`)
+
+const kindOf = (item: Wire.FileItem): Entry["_tag"] =>
+  item.is_symlink ? "Symlink" : item.is_dir ? "Directory" : item.is_regular ? "File" : "Other"
+
+const toEntry = (folder: string) => (item: Wire.FileItem): Entry => ({
+  _tag: kindOf(item),
+  name: item.path,
+  path: `${folder.replace(/\/+$/, "")}/${item.path}`,
+  size: BigInt(Math.trunc(item.size)),
+  mode: item.mode & 0o7777,
+  uid: item.uid,
+  gid: item.gid,
+  owner: String(item.owner),
+  group: String(item.group),
+  mtime: DateTime.unsafeMake(item.mtime * 1000),
+  symlinkTo: item.symlink_to === "" ? Option.none() : Option.some(item.symlink_to)
+})
+
+const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
+  typeof value === "string" ? [value] : value
+
+const toQuery = (pattern: string | NonEmptyReadonlyArray<string>, options: GrepOptions | undefined): GrepQuery => ({
+  pattern: typeof pattern === "string" ? [pattern] : pattern,
+  path: list(options?.path),
+  glob: options?.glob,
+  max_count: options?.maxCount,
+  max_total: options?.maxTotal,
+  case: options?.case,
+  before: options?.before,
+  after: options?.after
+})
+
+const toGrepResult = (result: Wire.GrepResult): GrepResult => ({
+  path: result.path,
+  matches: result.matches.map((match) => ({
+    path: match.path,
+    lineNumber: match.line_number,
+    lineText: match.line_text,
+    type: match.type === "context" ? "context" : "match"
+  })),
+  truncated: result.truncated
+})
+
+/** a name nobody knows is the caller's mistake, and is said as one rather than thrown */
+const decoder = (encoding: string): Effect.Effect<TextDecoder, Errors.DecodeError> =>
+  Effect.try({
+    try: () => new TextDecoder(encoding, { ignoreBOM: true }),
+    catch: () => new Errors.DecodeError({ method: "Image.readText", description: `unknown encoding ${JSON.stringify(encoding)}` })
+  })
+
+/**
+ * @internal
+ */
+export const make = (
+  { api }: Machine,
+  image: string,
+  resolve: (method: string) => Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError>
+): Reader => {
+  const span = (method: string) => ({ name: `Contree.${method}`, options: { attributes: { "contree.image": image } } })
+  const at = <A, E>(
+    method: string,
+    path: string,
+    use: (id: Ids.ImageId, path: string) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | Errors.LookupError | Errors.DisposableImageRunError> => {
+    const { name, options } = span(method)
+    return Effect.zipWith(resolve(method), rooted(method, path), (id, rootedPath) => use(id, rootedPath)).pipe(
+      Effect.flatten,
+      Effect.withSpan(name, options)
+    )
+  }
+  const streamAt = <A, E>(
+    method: string,
+    path: string,
+    use: (id: Ids.ImageId, path: string) => Stream.Stream<A, E>
+  ): Stream.Stream<A, E | Errors.LookupError | Errors.DisposableImageRunError> => {
+    const { name, options } = span(method)
+    return Stream.unwrap(
+      Effect.zipWith(resolve(method), rooted(method, path), (id, rootedPath) => use(id, rootedPath))
+    ).pipe(Stream.withSpan(name, options))
+  }
+  const bytes = (id: Ids.ImageId, path: string) =>
+    // collected once, with one allocation
+    Effect.map(Stream.runCollect(api.downloadFile(id, path)), (pieces) => Output.makeCaptured(pieces, false).bytes)
+
+  return {
+    ls: (path = "/") =>
+      at("Image.ls", path, (id, folder) =>
+        Effect.map(api.listDirectory(id, folder), ({ files }) => files.map(toEntry(folder)))),
+    // A folder is no file to the one check, and a file no folder to the other.
+    exists: (path) =>
+      at("Image.exists", path, (id, rootedPath) => {
+        const notOfThisKind = () => Effect.succeed(false)
+        return api.checkImageFile(id, rootedPath).pipe(
+          Effect.catchTag("UnprocessableError", notOfThisKind),
+          Effect.flatMap((isFile) =>
+            isFile
+              ? Effect.succeed(true)
+              : Effect.catchTag(api.checkArchive(id, rootedPath), "UnprocessableError", notOfThisKind)
+          )
+        )
+      }),
+    read: (path) => at("Image.read", path, bytes),
+    readText: (path, encoding = "utf-8") =>
+      at("Image.readText", path, (id, rootedPath) =>
+        Effect.flatMap(decoder(encoding), (text) => Effect.map(bytes(id, rootedPath), (all) => text.decode(all)))),
+    readStream: (path) => streamAt("Image.readStream", path, api.downloadFile),
+    archive: (path) => streamAt("Image.archive", path, api.archive),
+    grep: (pattern, options) => {
+      const { name, options: attributes } = span("Image.grep")
+      return resolve("Image.grep").pipe(
+        Effect.flatMap((id) => api.grep(id, toQuery(pattern, options))),
+        Effect.map(toGrepResult),
+        Effect.withSpan(name, attributes)
+      )
+    }
+  }
+}

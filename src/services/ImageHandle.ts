@@ -1,0 +1,339 @@
+/**
+ * The value behind `Image`: an image by id or by tag, or none.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import { pipeArguments } from "effect/Pipeable"
+import * as Stream from "effect/Stream"
+import * as RunGate from "../internal/RunGate.js"
+import * as Command from "../schemas/Command.js"
+import * as Errors from "../schemas/Errors.js"
+import type * as Ids from "../schemas/Ids.js"
+import * as Timestamp from "../schemas/Timestamp.js"
+import type * as File from "./File.js"
+import type { DisposedImage, Environment, For, Image, Info, KeptImage, StartOptions } from "./Image.js"
+import { TypeId } from "./Image.js"
+import * as ImageFiles from "./ImageFiles.js"
+import * as ImageRuns from "./ImageRuns.js"
+import type { Gated } from "./Machine.js"
+import * as ProcessHandle from "./ProcessHandle.js"
+import type * as RunOutcome from "./RunOutcome.js"
+import * as RunRequest from "./RunRequest.js"
+import * as SessionHandle from "./SessionHandle.js"
+
+abstract class Base extends Inspectable.Class {
+  readonly [TypeId]: TypeId = TypeId
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- disposed
+
+class DisposedImpl extends Base implements DisposedImage {
+  // `Option.none()` is typed as the union: this is its one member that can be here
+  readonly id = Option.none<Ids.ImageId>() as Option.None<Ids.ImageId>
+  readonly tag = Option.none<Ids.Tag>()
+  readonly state = Effect.succeed("Disposed" as const)
+
+  readonly run = () => over("Image.run")
+  readonly stream = () => Stream.fromEffect(over("Image.stream"))
+  readonly start = () => over("Image.start")
+  readonly session = () => over("Image.session")
+  readonly scratch = over("Image.scratch")
+  readonly scratchWith = () => over("Image.scratchWith")
+  readonly inspect = over("Image.inspect")
+  readonly ls = () => over("Image.ls")
+  readonly exists = () => over("Image.exists")
+  readonly read = () => over("Image.read")
+  readonly readText = () => over("Image.readText")
+  readonly readStream = () => Stream.fromEffect(over("Image.readStream"))
+  readonly archive = () => Stream.fromEffect(over("Image.archive"))
+  readonly grep = () => over("Image.grep")
+  readonly tagAs = () => over("Image.tagAs")
+  readonly untag = () => over("Image.untag")
+  readonly applyFiles = () => over("Image.applyFiles")
+
+  toJSON(): unknown {
+    return { _id: "Image", state: "Disposed" }
+  }
+}
+
+const over = (method: string): Effect.Effect<never, Errors.DisposableImageRunError> =>
+  Effect.suspend(() =>
+    new Errors.DisposableImageRunError({
+      method,
+      description: "it is the image of a disposable run, which was thrown away: run with { disposable: false } to keep it"
+    })
+  )
+
+/**
+ * The image of a disposable run.
+ *
+ * @internal
+ */
+export const disposed: DisposedImage = new DisposedImpl()
+
+// -------------------------------------------------------------------------------------------------------- what a run leaves
+
+/** Names the image that was kept. The run has succeeded and cannot be taken back, so a conflict says what is there. */
+const setTag = (
+  deps: Gated,
+  id: Ids.ImageId,
+  tag: Ids.Tag,
+  say: (description: string) => Errors.FailedOperationError
+): Effect.Effect<void, Errors.FailedOperationError | Errors.LookupError> =>
+  // A tag that is set and not noted would outlive its scratch scope.
+  Effect.uninterruptible(Effect.zipRight(deps.api.setImageTag(id, tag), deps.gate.tagged(id, tag))).pipe(
+    Effect.catchTag("ConflictError", (e) =>
+      say(`the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`))
+  )
+
+const keptFrom = (deps: Gated) => (tag: Option.Option<Ids.Tag>): RunOutcome.ToImage<KeptImage> => (operation, _, say) => {
+  const id = operation.result_image_uuid ?? operation.result?.image
+  if (id === undefined || id === null) {
+    return say("it left no image, although one was asked for; a command that is killed by its timeout may leave none")
+  }
+  const image = kept(deps, id, tag)
+  return Option.match(tag, {
+    onNone: () => Effect.succeed(image),
+    onSome: (name) => Effect.as(setTag(deps, id, name, say), image)
+  })
+}
+
+/**
+ * The result of a run that somebody else asked for: with its image, if it left one.
+ *
+ * @internal
+ */
+export const anyFrom = (deps: Gated): RunOutcome.ToImage<Image> => (operation) => {
+  const id = operation.result_image_uuid ?? operation.result?.image
+  return Effect.succeed(id === undefined || id === null ? disposed : kept(deps, id, Option.none()))
+}
+
+const target = <D extends boolean>(
+  deps: Gated,
+  image: string,
+  disposable: D | undefined
+): ImageRuns.Target<For<D>> => {
+  const common = { deps, image }
+  const chosen = disposable ?? true
+    ? { ...common, disposable: true, toImage: () => () => Effect.succeed(disposed) }
+    : { ...common, disposable: false, toImage: keptFrom(deps) }
+  // `D` is the value just tested, which a conditional type over it cannot follow
+  return chosen as ImageRuns.Target<For<D>>
+}
+
+// ------------------------------------------------------------------------------------------------------------- image
+
+type Ref = { readonly id: Ids.ImageId } | { readonly tag: Ids.Tag }
+
+const wireName = (ref: Ref): string => "id" in ref ? ref.id : `tag:${ref.tag}`
+
+class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements Image {
+  readonly #deps: Gated
+  readonly #ref: Ref
+  readonly #files: ImageFiles.Reader
+
+  constructor(deps: Gated, ref: Ref, readonly id: Id, readonly tag: Option.Option<Ids.Tag>) {
+    super()
+    this.#deps = deps
+    this.#ref = ref
+    this.#files = ImageFiles.make(deps, wireName(ref), this.#resolve)
+  }
+
+  /** the image's id, looked up anew for a tag */
+  readonly #resolve = (method: string): Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError> =>
+    Effect.zipRight(
+      this.#deps.gate.check(method),
+      "id" in this.#ref ? Effect.succeed(this.#ref.id) : this.#deps.api.findImageByTag(this.#ref.tag)
+    )
+
+  readonly #span = (method: string) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.withSpan(self, `Contree.${method}`, { attributes: { "contree.image": wireName(this.#ref) } })
+
+  get state(): Image["state"] {
+    return Effect.sync(() => this.#deps.gate.isOpen() ? "Pulled" : "Disposed")
+  }
+
+  readonly run: Image["run"] = (command, options = {}) =>
+    ImageRuns.run("Image.run", target(this.#deps, wireName(this.#ref), options.disposable), command, options).pipe(
+      this.#span("Image.run")
+    )
+
+  readonly stream: Image["stream"] = (command, options = {}) =>
+    ImageRuns.stream("Image.stream", target(this.#deps, wireName(this.#ref), true), command, options).pipe(
+      Stream.withSpan("Contree.Image.stream", { attributes: { "contree.image": wireName(this.#ref) } })
+    )
+
+  readonly start: Image["start"] = <const D extends boolean = true, const F extends File.Content = never>(
+    command: Command.Command,
+    options: StartOptions<D, F> = {}
+  ) => {
+    const goal = target(this.#deps, wireName(this.#ref), options.disposable)
+    return ImageRuns.start<For<D>, F, never, never>("Image.start", goal, command, options).pipe(
+      Effect.map(({ lifecycle, plan }) => ProcessHandle.make(this.#deps.api, lifecycle, goal.toImage(plan.tag))),
+      this.#span("Image.start")
+    )
+  }
+
+  readonly session: Image["session"] = (options) =>
+    Effect.map(this.#deps.gate.check("Image.session"), () => SessionHandle.make(this, options ?? {}))
+
+  get scratch(): Image["scratch"] {
+    return this.#scratch("Image.scratch", {})
+  }
+
+  readonly scratchWith: Image["scratchWith"] = (options) => this.#scratch("Image.scratchWith", options)
+
+  #scratch(method: string, options: Environment): Image["scratch"] {
+    const { api, gate } = this.#deps
+    return Effect.zipRight(gate.check(method), RunGate.make(gate, removeTag(api))).pipe(
+      Effect.map((inner) => {
+        const inside = new ImageImpl({ ...this.#deps, gate: inner }, this.#ref, this.id, this.tag)
+        return SessionHandle.make(inside, options)
+      })
+    )
+  }
+
+  get inspect(): Image["inspect"] {
+    return this.#resolve("Image.inspect").pipe(
+      Effect.flatMap(this.#deps.api.inspectImage),
+      Effect.map((image): Info => ({
+        id: image.uuid,
+        tag: toTag(image.tag),
+        createdAt: Option.map(Option.fromNullable(image.created_at), Timestamp.toDateTime),
+        operationId: Option.fromNullable(image.operation_uuid)
+      })),
+      this.#span("Image.inspect")
+    )
+  }
+
+  get ls(): Image["ls"] {
+    return this.#files.ls
+  }
+  get exists(): Image["exists"] {
+    return this.#files.exists
+  }
+  get read(): Image["read"] {
+    return this.#files.read
+  }
+  get readText(): Image["readText"] {
+    return this.#files.readText
+  }
+  get readStream(): Image["readStream"] {
+    return this.#files.readStream
+  }
+  get archive(): Image["archive"] {
+    return this.#files.archive
+  }
+  get grep(): Image["grep"] {
+    return this.#files.grep
+  }
+
+  readonly tagAs: Image["tagAs"] = (tag) =>
+    Effect.gen(this, function*() {
+      const name = yield* RunRequest.tag("Image.tagAs", tag)
+      const id = yield* this.#resolve("Image.tagAs")
+      yield* Effect.uninterruptible(Effect.zipRight(this.#deps.api.setImageTag(id, name), this.#deps.gate.tagged(id, name)))
+      return kept(this.#deps, id, Option.some(name))
+    }).pipe(this.#span("Image.tagAs"))
+
+  readonly untag: Image["untag"] = (tag) =>
+    Effect.gen(this, function*() {
+      const name = tag === undefined ? Option.getOrUndefined(this.tag) : yield* RunRequest.tag("Image.untag", tag)
+      if (name === undefined) {
+        return yield* new Errors.InvalidArgumentError({
+          method: "Image.untag",
+          argument: "tag",
+          description: "this handle has no tag of its own: say which to remove"
+        })
+      }
+      const id = yield* this.#resolve("Image.untag")
+      yield* Effect.uninterruptible(
+        Effect.zipRight(this.#deps.api.deleteImageTag(id, name), this.#deps.gate.untagged(id, name))
+      )
+      const left = Option.filter(this.tag, (own) => own !== name)
+      return kept(this.#deps, id, left)
+    }).pipe(this.#span("Image.untag"))
+
+  readonly applyFiles: Image["applyFiles"] = <const F extends File.Content>(
+    files: File.Files<F>,
+    options?: { readonly tag?: string | undefined }
+  ) =>
+    // `check`: files that were not put in place must not look as if they were
+    ImageRuns.run<KeptImage, true, F, never, never, never, never, never, never>(
+      "Image.applyFiles",
+      target(this.#deps, wireName(this.#ref), false),
+      Command.exec("true"),
+      { files, tag: options?.tag, check: true }
+    ).pipe(
+      Effect.map(({ image }) => image),
+      Effect.catchIf(isCommandFailed, (e) =>
+        Effect.fail(
+          new Errors.FailedOperationError({
+            method: "Image.applyFiles",
+            operationId: e.operationId,
+            exit: e.exit,
+            stdoutTail: e.stdoutTail,
+            stderrTail: e.stderrTail,
+            description: "the run that should only have kept the files failed: has the image a program named true?"
+          })
+        )),
+      this.#span("Image.applyFiles")
+    )
+
+  toJSON(): unknown {
+    return {
+      _id: "Image",
+      ...(Option.isSome(this.id) ? { id: this.id.value } : {}),
+      ...(Option.isSome(this.tag) ? { tag: this.tag.value } : {}),
+      ...(this.#deps.gate.isOpen() ? {} : { state: "Disposed" })
+    }
+  }
+}
+
+// a file's own error may have any shape, so a tag alone does not tell them apart
+const isCommandFailed = (e: unknown): e is Errors.CommandFailedError => e instanceof Errors.CommandFailedError
+
+/**
+ * A tag as a listing shows it; one we could not send back is none.
+ *
+ * @internal
+ */
+export const toTag = (text: string | null | undefined): Option.Option<Ids.Tag> =>
+  text === null || text === undefined ? Option.none() : Option.getRight(RunRequest.tag("Image", text))
+
+/** What the end of a scope can do about a tag, in bounded time; one that is gone or has moved on is well. */
+const removeTag = (api: Gated["api"]) => (id: Ids.ImageId, tag: string): Effect.Effect<void> =>
+  // A finalizer runs uninterruptible, and a timeout there could not end what it waits for.
+  Effect.interruptible(api.deleteImageTag(id, tag)).pipe(
+    Effect.catchTag("NotFoundError", "ConflictError", () => Effect.void),
+    Effect.timeoutFail({ duration: removeTimeout, onTimeout: () => "no answer" }),
+    Effect.catchAll((e) =>
+      Effect.logWarning(`The tag ${tag} of a scratch stays on image ${id}: ${typeof e === "string" ? e : e.message}`)
+    )
+  )
+
+const removeTimeout = Duration.seconds(10)
+
+/**
+ * An image with an id.
+ *
+ * @internal
+ */
+export const kept = (deps: Gated, id: Ids.ImageId, tag: Option.Option<Ids.Tag>): KeptImage =>
+  // `Option.some` is typed as the union
+  new ImageImpl(deps, { id }, Option.some(id) as Option.Some<Ids.ImageId>, tag)
+
+/**
+ * Whatever has this tag, whenever it is used.
+ *
+ * @internal
+ */
+export const tagged = (deps: Gated, tag: Ids.Tag): Image =>
+  new ImageImpl(deps, { tag }, Option.none<Ids.ImageId>(), Option.some(tag))
