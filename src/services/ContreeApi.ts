@@ -9,12 +9,17 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
+import { endpoints } from "../internal/ApiEndpoints.js"
+import { scrubber } from "../internal/HttpText.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
+import { ContreeConfig } from "./ContreeConfig.js"
+import { ContreeHttp } from "./ContreeHttp.js"
 
 /**
  * Pages: `limit` 1 to 1000 (default 100), `offset` from 0. `since` and `until` are RFC 3339, seconds since 1970, or an
@@ -184,3 +189,22 @@ export interface Service {
  * @category tags
  */
 export class ContreeApi extends Context.Tag("effect-contree/ContreeApi")<ContreeApi, Service>() {}
+
+/**
+ * The API of the configured service. Each method has a span `Contree.Api.<method>`, its retries within.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service, never, ContreeHttp | ContreeConfig> = Effect.gen(function*() {
+  const client = yield* ContreeHttp
+  const config = yield* ContreeConfig
+  return endpoints({
+    client,
+    baseUrl: config.baseUrl,
+    scrub: scrubber(Redacted.value(config.token)),
+    retry: config.retry,
+    requestTimeout: config.requestTimeout,
+    idleTimeout: config.idleTimeout
+  })
+})

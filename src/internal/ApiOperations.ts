@@ -1,0 +1,105 @@
+/** Runs, and operations of any kind. Protocol: sections 2.3, 2.4 and 4. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Ids from "../schemas/Ids.js"
+import * as Wire from "../schemas/Wire.js"
+import { events } from "./ApiEvents.js"
+import { jsonBody, pageOf } from "./ApiImages.js"
+import type { Page } from "./ApiImages.js"
+import * as ApiPath from "./ApiPath.js"
+import * as ApiRequest from "./ApiRequest.js"
+import type { Wiring } from "./ApiRequest.js"
+import { nameOf, traced, tracedStream } from "./ApiSpan.js"
+
+interface OperationQuery extends Page {
+  readonly status?: Wire.OperationStatus | undefined
+  readonly kind?: string | undefined
+}
+
+interface EventsQuery {
+  readonly follow?: boolean | undefined
+  readonly spid?: number | undefined
+  readonly since?: number | undefined
+  readonly lastEventId?: number | undefined
+}
+
+/** a bare list; some servers wrap it */
+const OperationList = Schema.Union(Wire.OperationSummaries, Schema.Struct({ operations: Wire.OperationSummaries }))
+
+const isList = (
+  list: typeof OperationList.Type
+): list is typeof Wire.OperationSummaries.Type => Array.isArray(list)
+
+export const make = (wiring: Wiring) => ({
+  whoami: ApiRequest.json(
+    wiring,
+    { method: nameOf("whoami"), verb: "GET", path: ["whoami"], expected: [] },
+    Wire.WhoAmI
+  ).pipe(traced("whoami")),
+
+  spawnInstance: (request: Wire.InstanceSpawnRequest) =>
+    Effect.flatMap(jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request), (body) =>
+      ApiRequest.json(wiring, {
+        method: nameOf("spawnInstance"),
+        verb: "POST",
+        path: ["instances"],
+        body,
+        expected: [404, 422, 425]
+      }, Wire.OperationCreated)).pipe(
+        Effect.map(({ uuid }) => uuid),
+        traced("spawnInstance", { image: request.image })
+      ),
+
+  listOperations: (query: OperationQuery = {}) =>
+    ApiRequest.json(wiring, {
+      method: nameOf("listOperations"),
+      verb: "GET",
+      path: ["operations"],
+      query: { ...pageOf(query), status: query.status, kind: query.kind },
+      expected: []
+    }, OperationList).pipe(
+      Effect.map((list) => isList(list) ? list : list.operations),
+      traced("listOperations")
+    ),
+
+  getOperation: (id: Ids.OperationId, options: { readonly inflight?: boolean | undefined } = {}) =>
+    ApiRequest.json(wiring, {
+      method: nameOf("getOperation"),
+      verb: "GET",
+      path: ["operations", ApiPath.operation(id)],
+      query: { inflight: options.inflight },
+      expected: [404],
+      operationId: id
+    }, Wire.Operation).pipe(traced("getOperation", { "operation.id": id })),
+
+  cancelOperation: (id: Ids.OperationId) =>
+    ApiRequest.empty(wiring, {
+      method: nameOf("cancelOperation"),
+      verb: "DELETE",
+      path: ["operations", ApiPath.operation(id)],
+      expected: [404, 409],
+      operationId: id
+    }).pipe(traced("cancelOperation", { "operation.id": id })),
+
+  operationEvents: (id: Ids.OperationId, query: EventsQuery = {}) => {
+    const method = nameOf("operationEvents")
+    const bytes = ApiRequest.bytes(wiring, {
+      method,
+      verb: "GET",
+      path: ["operations", ApiPath.operation(id), "events"],
+      query: { follow: query.follow, spid: query.spid, since: query.since },
+      headers: {
+        accept: "text/event-stream",
+        ...(query.lastEventId === undefined ? {} : { "last-event-id": String(query.lastEventId) })
+      },
+      expected: [404, 410, 425],
+      operationId: id,
+      // One connection and no more: whoever follows decides what a 425 or a break means, and when to come back.
+      once: true,
+      timeout: wiring.idleTimeout
+    })
+    return events(bytes, { method, operationId: id, scrub: wiring.scrub }).pipe(
+      tracedStream("operationEvents", { "operation.id": id, spid: query.spid })
+    )
+  }
+})

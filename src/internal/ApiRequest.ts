@@ -1,0 +1,226 @@
+/** One request: sent, bounded in time, its status judged, its answer read, and sent again where that is allowed. */
+import type * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Errors from "../schemas/Errors.js"
+import * as ApiBody from "./ApiBody.js"
+import * as ApiErrors from "./ApiErrors.js"
+import type { Asked, Extra, StatusError } from "./ApiErrors.js"
+import * as ApiPath from "./ApiPath.js"
+import { readableText } from "./HttpText.js"
+import type { Scrub } from "./HttpText.js"
+import { retried } from "./Retry.js"
+
+/** what all requests share */
+export interface Wiring {
+  readonly client: HttpClient.HttpClient
+  readonly baseUrl: string
+  readonly scrub: Scrub
+  readonly retry: Schedule.Schedule<unknown, Errors.ContreeError>
+  readonly requestTimeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+}
+
+export interface Call<X extends Extra> extends ApiPath.Target {
+  /** the program's name for it */
+  readonly method: string
+  readonly verb: Asked["verb"]
+  /** the statuses, beside those of every request, that the method has errors for */
+  readonly expected: ReadonlyArray<X>
+  readonly operationId?: Asked["operationId"]
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: HttpBody.HttpBody | undefined
+  /** instead of the request timeout; `"none"` where somebody else keeps the time */
+  readonly timeout?: Duration.Duration | "none" | undefined
+  /** never sent again, whatever the answer */
+  readonly once?: boolean | undefined
+}
+
+type Response = HttpClientResponse.HttpClientResponse
+
+/** anything longer is no answer of this API: the largest are lists of 1000 and two outputs of 10 MiB in base64 */
+const maxJson = 128 * 1024 * 1024
+
+const isOk = (status: number): boolean => status >= 200 && status < 300
+
+interface Prepared {
+  readonly asked: Asked
+  readonly request: HttpClientRequest.HttpClientRequest
+}
+
+const prepare = <X extends Extra>(wiring: Wiring, call: Call<X>): Either.Either<Prepared, Errors.BadRequestError> =>
+  Either.mapBoth(ApiPath.build(call), {
+    onLeft: (what) => ApiErrors.refused(call, what, wiring.scrub),
+    onRight: ({ path, query }) => {
+      const request = HttpClientRequest.make(call.verb)(`${path}${query}`, { headers: call.headers ?? {} })
+      return {
+        asked: {
+          method: call.method,
+          verb: call.verb,
+          url: `${wiring.baseUrl}/v1${path}`,
+          operationId: call.operationId
+        },
+        request: call.body === undefined ? request : HttpClientRequest.setBody(request, call.body)
+      }
+    }
+  })
+
+const failStatus = <X extends Extra>(wiring: Wiring, asked: Asked, expected: ReadonlyArray<X>, response: Response) =>
+  Effect.flatMap(
+    Effect.zip(ApiBody.errorText(response, wiring.scrub), Clock.currentTimeMillis),
+    ([description, now]): Effect.Effect<never, StatusError<X>> => {
+      const answer = { status: response.status, headers: response.headers, description, now }
+      return Effect.fail(ApiErrors.fromStatus(asked, expected, answer, wiring.scrub))
+    }
+  )
+
+/** `Scope` closes the connection, unless the answer was read to its end */
+type Read<X extends Extra, A> = (
+  response: Response,
+  asked: Asked
+) => Effect.Effect<A, StatusError<X>, Scope.Scope>
+
+const attempt = <X extends Extra, A>(
+  wiring: Wiring,
+  call: Call<X>,
+  accepts: (status: number) => boolean,
+  read: Read<X, A>
+): Effect.Effect<A, StatusError<X>, Scope.Scope> =>
+  Effect.flatMap(prepare(wiring, call), ({ asked, request }) => {
+    const exchange = HttpClient.withScope(wiring.client).execute(request).pipe(
+      Effect.mapError(ApiErrors.fromHttp(asked, wiring.scrub)),
+      Effect.flatMap((response) =>
+        accepts(response.status)
+          ? read(response, asked)
+          : failStatus(wiring, asked, call.expected, response)
+      ),
+      // The clock must be able to stop it also where the caller must not be interrupted.
+      Effect.interruptible
+    )
+    const timeout = call.timeout ?? wiring.requestTimeout
+    return timeout === "none" ? exchange : Effect.timeoutFail(exchange, {
+      duration: timeout,
+      onTimeout: () => ApiErrors.timedOut(asked, "no complete answer within the request timeout")
+    })
+  })
+
+const again = <X extends Extra>(wiring: Wiring, call: Call<X>) =>
+<A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> =>
+  call.once === true
+    ? self
+    : retried(wiring.retry, call.verb !== "POST" && call.verb !== "PATCH")(self)
+
+const exchanged = <X extends Extra, A>(
+  wiring: Wiring,
+  call: Call<X>,
+  read: Read<X, A>,
+  accepts: (status: number) => boolean = isOk
+): Effect.Effect<A, StatusError<X>> =>
+  again(wiring, call)(Effect.scoped(attempt(wiring, call, accepts, read)))
+
+/** an answer in JSON, decoded; properties that the schema does not name are dropped */
+export const json = <X extends Extra, A, I>(
+  wiring: Wiring,
+  call: Call<X>,
+  schema: Schema.Schema<A, I>
+): Effect.Effect<A, StatusError<X>> => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return exchanged(wiring, call, (response, asked) => {
+    const undecodable = (what: string) =>
+      Effect.fail(ApiErrors.undecodable(asked, `status ${response.status}, ${what}`, wiring.scrub))
+    return Effect.flatMap(
+      Effect.mapError(ApiBody.text(response, maxJson), ApiErrors.fromHttp(asked, wiring.scrub)),
+      (text): Effect.Effect<A, StatusError<X>> => {
+        if (text === undefined) return undecodable(`more than ${maxJson} bytes`)
+        if (text.trim() === "") return undecodable("but the body is empty")
+        const parsed = Either.try((): unknown => JSON.parse(text))
+        if (Either.isLeft(parsed)) return undecodable(`not JSON: ${readableText(text, wiring.scrub)}`)
+        return Either.match(decode(parsed.right), {
+          onLeft: (error) => undecodable(ApiErrors.issuesOf(error)),
+          onRight: Effect.succeed
+        })
+      }
+    )
+  })
+}
+
+/** the status is the answer */
+export const empty = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<void, StatusError<X>> =>
+  exchanged(
+    wiring,
+    call,
+    (response, asked) => Effect.mapError(ApiBody.drain(response), ApiErrors.fromHttp(asked, wiring.scrub))
+  )
+
+/** HEAD: is it there? */
+export const exists = <X extends Extra>(
+  wiring: Wiring,
+  call: Omit<Call<X>, "verb">
+): Effect.Effect<boolean, StatusError<X>> =>
+  exchanged(
+    wiring,
+    { ...call, verb: "HEAD" },
+    (response) => Effect.as(Effect.ignore(ApiBody.drain(response)), response.status !== 404),
+    (status) => isOk(status) || status === 404
+  )
+
+/** the `Location` of a 302, and of nothing else */
+export const location = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<string, StatusError<X>> =>
+  exchanged(
+    wiring,
+    call,
+    (response) => Effect.as(Effect.ignore(ApiBody.drain(response)), response.headers["location"] ?? ""),
+    (status) => status === 302
+  )
+
+/** an open answer: the status is known to be good, the body is still to be read */
+export interface Opened {
+  readonly asked: Asked
+  readonly response: Response
+}
+
+/** each try has its own scope, closed when it fails; that of the last one ends with the caller's */
+const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Opened, StatusError<X>, Scope.Scope> =>
+  again(wiring, call)(Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const opened = yield* restore(
+        attempt(wiring, call, isOk, (response, asked) => Effect.succeed<Opened>({ asked, response }))
+      ).pipe(
+        Scope.extend(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+      yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+      return opened
+    })
+  ))
+
+/** the bytes of an answer as they come; it fails when not one comes for the idle timeout */
+export const bytes = <X extends Extra, E = never>(
+  wiring: Wiring,
+  call: Call<X>,
+  check: (body: Stream.Stream<Uint8Array, StatusError<X>>, opened: Opened) => Stream.Stream<Uint8Array, StatusError<X> | E> =
+    (body) => body
+): Stream.Stream<Uint8Array, StatusError<X> | E> =>
+  Stream.unwrapScoped(Effect.map(open(wiring, call), (opened) => {
+    const { asked, response } = opened
+    const body: Stream.Stream<Uint8Array, StatusError<X>> = response.stream.pipe(
+      Stream.catchAll((error) =>
+        error.reason === "EmptyBody"
+          ? Stream.empty
+          : Stream.fail(ApiErrors.fromHttp(asked, wiring.scrub)(error))
+      ),
+      Stream.timeoutFail(() => ApiErrors.timedOut(asked, "no byte came within the idle timeout"), wiring.idleTimeout)
+    )
+    return check(body, opened)
+  }))

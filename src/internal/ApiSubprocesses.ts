@@ -1,0 +1,68 @@
+/** Second processes in a running sandbox. Protocol: section 2.4. */
+import * as Effect from "effect/Effect"
+import type * as Ids from "../schemas/Ids.js"
+import * as StreamRepr from "../schemas/StreamRepr.js"
+import * as Wire from "../schemas/Wire.js"
+import { jsonBody } from "./ApiImages.js"
+import * as ApiPath from "./ApiPath.js"
+import * as ApiRequest from "./ApiRequest.js"
+import type { Wiring } from "./ApiRequest.js"
+import { nameOf, traced } from "./ApiSpan.js"
+
+const at = (id: Ids.OperationId, spid: Ids.Spid) => ["operations", ApiPath.operation(id), "subprocesses", ApiPath.spid(spid)]
+
+export const make = (wiring: Wiring) => ({
+  createSubprocess: (id: Ids.OperationId, request: Wire.ExecSpec) =>
+    Effect.flatMap(jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request), (body) =>
+      ApiRequest.json(wiring, {
+        method: nameOf("createSubprocess"),
+        verb: "POST",
+        path: ["operations", ApiPath.operation(id), "subprocesses"],
+        body,
+        expected: [404, 409, 410, 422, 425],
+        operationId: id
+      }, Wire.SubprocessCreated)).pipe(
+        Effect.map(({ spid }) => spid),
+        traced("createSubprocess", { "operation.id": id })
+      ),
+
+  getSubprocess: (id: Ids.OperationId, spid: Ids.Spid) =>
+    ApiRequest.json(wiring, {
+      method: nameOf("getSubprocess"),
+      verb: "GET",
+      path: at(id, spid),
+      expected: [404],
+      operationId: id
+    }, Wire.InstanceResult).pipe(traced("getSubprocess", { "operation.id": id, spid })),
+
+  killSubprocess: (id: Ids.OperationId, spid: Ids.Spid, signal?: string) =>
+    ApiRequest.empty(wiring, {
+      method: nameOf("killSubprocess"),
+      verb: "DELETE",
+      path: at(id, spid),
+      query: { signal },
+      expected: [404, 409],
+      operationId: id
+    }).pipe(traced("killSubprocess", { "operation.id": id, spid, signal })),
+
+  writeSubprocessStdin: (
+    id: Ids.OperationId,
+    spid: Ids.Spid,
+    input: { readonly bytes: Uint8Array; readonly close?: boolean | undefined }
+  ) =>
+    Effect.flatMap(
+      jsonBody(wiring, nameOf("writeSubprocessStdin"), StreamRepr.ClosableStreamRepr, {
+        ...StreamRepr.fromBytes(input.bytes),
+        ...(input.close === undefined ? {} : { close: input.close })
+      }),
+      (body) =>
+        ApiRequest.empty(wiring, {
+          method: nameOf("writeSubprocessStdin"),
+          verb: "POST",
+          path: [...at(id, spid), "stdin"],
+          body,
+          expected: [404, 409, 410, 425],
+          operationId: id
+        })
+    ).pipe(traced("writeSubprocessStdin", { "operation.id": id, spid }))
+})
