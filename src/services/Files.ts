@@ -3,14 +3,24 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type * as Errors from "../schemas/Errors.js"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Errors from "../schemas/Errors.js"
+import * as Ids from "../schemas/Ids.js"
+import * as Timestamp from "../schemas/Timestamp.js"
 import type { Uploaded } from "../schemas/Uploaded.js"
+import type * as Wire from "../schemas/Wire.js"
+import type { ContreeApi, Service as ApiService } from "./ContreeApi.js"
+import type { ContreeConfig } from "./ContreeConfig.js"
 import type * as File from "./File.js"
 import type { When } from "./Images.js"
+import * as Machine from "./Machine.js"
+import * as Paging from "./Paging.js"
+import * as Uploads from "./Uploads.js"
 
 export type {
   /**
@@ -69,3 +79,53 @@ export interface Service {
  * @category tags
  */
 export class Files extends Context.Tag("effect-contree/Files")<Files, Service>() {}
+
+const toInfo = (file: Wire.File): Info => ({
+  id: file.uuid,
+  sha256: file.sha256,
+  size: file.size,
+  createdAt: Timestamp.toDateTime(file.created_at),
+  updatedAt: Timestamp.toDateTime(file.updated_at)
+})
+
+const isSha256 = Schema.is(Ids.Sha256)
+
+/** Upper case is the same digest. */
+const normalise = (sha256: string): Ids.Sha256 | undefined => {
+  const lower = sha256.toLowerCase()
+  return isSha256(lower) ? lower : undefined
+}
+
+const stream = (api: ApiService, filter: Filter | undefined, number: number): ReturnType<Service["stream"]> =>
+  Stream.unwrap(Effect.map(Paging.period("Files.list", filter), (period) =>
+    Stream.map(Paging.pages(number, (page) => api.listFiles({ ...period, ...page })), toInfo)))
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(Machine.make, (machine) => {
+  const { api } = machine
+  return Files.of({
+    upload: (content) => Uploads.upload(machine, content).pipe(Effect.withSpan("Contree.Files.upload")),
+    get: (sha256) =>
+      Effect.suspend((): Effect.Effect<Wire.File, Errors.LookupError> => {
+        const digest = normalise(sha256)
+        return digest !== undefined ? api.getFile(digest) : Effect.fail(
+          new Errors.NotFoundError({ method: "Files.get", description: "this is no SHA-256 in hexadecimal: nothing was sent" })
+        )
+      }).pipe(Effect.map(toInfo), Effect.withSpan("Contree.Files.get")),
+    exists: (sha256) =>
+      Effect.suspend(() => {
+        const digest = normalise(sha256)
+        return digest === undefined ? Effect.succeed(false) : api.checkFile(digest)
+      }).pipe(Effect.withSpan("Contree.Files.exists")),
+    list: (options) =>
+      Paging.count("Files.list", options?.number).pipe(
+        Effect.flatMap((number) => Stream.runCollect(stream(api, options, number))),
+        Effect.map(Chunk.toReadonlyArray),
+        Effect.withSpan("Contree.Files.list")
+      ),
+    stream: (filter) => Stream.withSpan(stream(api, filter, Infinity), "Contree.Files.stream")
+  })
+})

@@ -3,18 +3,33 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
-import type * as Stream from "effect/Stream"
-import type * as Errors from "../schemas/Errors.js"
-import type * as EventSchema from "../schemas/Event.js"
+import * as Stream from "effect/Stream"
+import * as Follow from "../internal/Follow.js"
+import * as Lifecycle from "../internal/ProcessLifecycle.js"
+import * as RunGate from "../internal/RunGate.js"
+import * as Errors from "../schemas/Errors.js"
+import * as EventSchema from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
+import * as Timestamp from "../schemas/Timestamp.js"
+import type * as Wire from "../schemas/Wire.js"
+import { isTerminal } from "../schemas/Wire.js"
+import type { ContreeApi, Service as ApiService } from "./ContreeApi.js"
+import type { ContreeConfig } from "./ContreeConfig.js"
+import * as ImageHandle from "./ImageHandle.js"
 import type { When } from "./Images.js"
+import type { Gated } from "./Machine.js"
+import * as Machine from "./Machine.js"
+import * as Paging from "./Paging.js"
 import type { Process } from "./Process.js"
+import * as ProcessHandle from "./ProcessHandle.js"
+import * as Views from "./ProcessViews.js"
 
 /**
  * `Unknown`: a word this version does not know; such an operation is taken to go on.
@@ -109,3 +124,118 @@ export interface Service {
  * @category tags
  */
 export class Operations extends Context.Tag("effect-contree/Operations")<Operations, Service>() {}
+
+const statuses: Readonly<Record<Exclude<Status, "Unknown">, Wire.OperationStatus>> = {
+  Pending: "PENDING",
+  Assigned: "ASSIGNED",
+  Executing: "EXECUTING",
+  Success: "SUCCESS",
+  Failed: "FAILED",
+  Cancelled: "CANCELLED"
+}
+
+const names = new Map<string, Status>(
+  Object.entries(statuses).map(([name, wire]) => [wire, name as Status] as const)
+)
+
+const toOperation = (wire: Wire.OperationSummary): Operation => ({
+  id: wire.uuid,
+  kind: wire.kind ?? "unknown",
+  status: names.get(wire.status ?? "") ?? "Unknown",
+  error: Option.fromNullable(wire.error),
+  createdAt: Option.map(Option.fromNullable(wire.created_at), Timestamp.toDateTime),
+  duration: Option.map(Option.fromNullable(wire.duration), Duration.seconds),
+  image: Option.fromNullable(wire.image_uuid),
+  resultImage: Option.fromNullable(wire.result_image_uuid)
+})
+
+const toEvent = (envelope: EventSchema.OperationEvent): Event => ({
+  ...EventSchema.fromEnvelope(envelope),
+  id: envelope.id,
+  at: Timestamp.toDateTime(envelope.ts)
+})
+
+const stream = (
+  api: ApiService,
+  options: ListOptions | undefined,
+  number: number
+): ReturnType<Service["stream"]> =>
+  Stream.unwrap(Effect.map(Paging.period("Operations.list", options), (period) => {
+    const query = {
+      ...period,
+      ...(options?.status === undefined ? {} : { status: statuses[options.status] }),
+      ...(options?.kind === undefined ? {} : { kind: options.kind })
+    }
+    return Stream.map(Paging.pages(number, (page) => api.listOperations({ ...query, ...page })), toOperation)
+  }))
+
+const wait = (api: ApiService): Service["wait"] => (id, options) =>
+  Effect.gen(function*() {
+    const method = "Operations.wait"
+    // not ours: what ends it is its end alone
+    const lifecycle = Lifecycle.make({ operationId: id, cancel: Effect.void, release: Effect.void })
+    const ending = Effect.map(Views.make({ api, method, lifecycle }).ending, ({ operation }) => toOperation(operation))
+    const waited = options?.waitTimeout === undefined ? ending : Effect.timeoutFail(ending, {
+      duration: options.waitTimeout,
+      onTimeout: () =>
+        new Errors.OperationTimedOutError({
+          method,
+          operationId: id,
+          description: "only the waiting is over: the operation was not cancelled"
+        })
+    })
+    return yield* waited
+  }).pipe(Effect.withSpan("Contree.Operations.wait", { attributes: { "contree.operation": id } }))
+
+const attach = (deps: Gated): Service["attach"] => (id) =>
+  Effect.gen(function*() {
+    const operation = yield* deps.api.getOperation(id)
+    if (operation.kind !== "instance") {
+      return yield* new Errors.InvalidArgumentError({
+        method: "Operations.attach",
+        argument: "id",
+        description: `operation ${id} is no run but ${operation.kind ?? "of an unnamed kind"}: use wait or events`
+      })
+    }
+    const lifecycle = Lifecycle.make({ operationId: id, cancel: deps.api.cancelOperation(id), release: Effect.void })
+    if (isTerminal(operation.status)) yield* lifecycle.ended
+    yield* Effect.addFinalizer(() => lifecycle.close)
+    return ProcessHandle.make(deps.api, lifecycle, ImageHandle.anyFrom(deps))
+  }).pipe(
+    Effect.withSpan("Contree.Operations.attach", { attributes: { "contree.operation": id } })
+  )
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(Machine.make, (machine) => {
+  const { api } = machine
+  const deps: Gated = { ...machine, gate: RunGate.open }
+  return Operations.of({
+    get: (id) =>
+      Effect.map(api.getOperation(id), toOperation).pipe(
+        Effect.withSpan("Contree.Operations.get", { attributes: { "contree.operation": id } })
+      ),
+    list: (options) =>
+      Paging.count("Operations.list", options?.number).pipe(
+        Effect.flatMap((number) => Stream.runCollect(stream(api, options, number))),
+        Effect.map(Chunk.toReadonlyArray),
+        Effect.withSpan("Contree.Operations.list")
+      ),
+    stream: (options) => Stream.withSpan(stream(api, options, Infinity), "Contree.Operations.stream"),
+    wait: wait(api),
+    events: (id, options) => {
+      const read = options?.follow === false ? Follow.replay : Follow.follow
+      return read(Views.source(api, "Operations.events", id), { after: options?.after }).pipe(
+        Stream.map(toEvent),
+        Stream.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } })
+      )
+    },
+    cancel: (id) =>
+      api.cancelOperation(id).pipe(
+        Effect.withSpan("Contree.Operations.cancel", { attributes: { "contree.operation": id } })
+      ),
+    attach: attach(deps)
+  })
+})
