@@ -223,8 +223,8 @@ export const ended = (exit: ExitStatus.ExitStatus): string => `it ${ExitStatus.f
  *
  * @internal
  */
-// Its type has a part that Schema does not export: what to say to a class that forgets to name itself.
-
+/* eslint-disable @typescript-eslint/explicit-module-boundary-types --
+   its type has a part that Schema does not export: what to say to a class that forgets to name itself */
 export const make = <Self>() =>
 <const Tag extends keyof typeof words, Fields extends Schema.Struct.Fields>(
   tag: Tag,
