@@ -72,10 +72,14 @@ export const processesWith = (mark: string): ReadonlyArray<string> =>
     }
   })
 
+/** What the command lines of all processes of boxes on a store have in common. */
+export const markOf = (store: string): string => store.slice(store.lastIndexOf("/") + 1)
+
 let serial = 0
 
 export const specIn = (store: string, overrides: Partial<BoxSpec>): BoxSpec => {
-  const operationId = `op-${process.pid}-${++serial}-${Math.random().toString(36).slice(2)}`
+  // the last part of the store's name: processes inside a box bear the operation, never the store
+  const operationId = `op-${markOf(store)}-${process.pid}-${++serial}-${Math.random().toString(36).slice(2)}`
   const folder = `tmp/${operationId}`
   for (const name of ["u", "w"]) Fs.mkdirSync(`${store}/${folder}/${name}`, { recursive: true })
   return {

@@ -1,0 +1,41 @@
+import { it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import * as BoxFixture from "./BoxFixture.js"
+
+const boxes = 5
+
+/** Kills the program with SIGKILL when it says enough, or some time after it said that it is ready. */
+const killOnce = (store: string, when: { readonly lines: number; readonly delayMillis: number }): Promise<void> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--import", "tsx", "engine/test/box/killed-program.ts", store, String(boxes)], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    let seen = ""
+    let killing = false
+    child.stdout.on("data", (chunk: Buffer) => {
+      seen += chunk.toString("utf8")
+      if (killing || seen.split("\n").length - 1 < when.lines) return
+      killing = true
+      setTimeout(() => child.kill("SIGKILL"), when.delayMillis)
+    })
+    child.once("exit", () => resolve())
+  })
+
+it.scopedLive("a program that is killed leaves no process, whenever it happens", () =>
+  Effect.gen(function*() {
+    const store = yield* BoxFixture.makeStore
+    // five times with every box running, and five times while they start
+    const moments = [
+      ...Array.from({ length: 5 }, () => ({ lines: 1 + boxes, delayMillis: 0 })),
+      ...[0, 3, 8, 15, 40].map((delayMillis) => ({ lines: 1, delayMillis }))
+    ]
+    for (const when of moments) {
+      yield* Effect.promise(() => killOnce(store, when))
+      yield* BoxFixture.eventually(
+        `no process of ${store} after ${JSON.stringify(when)}: ${BoxFixture.processesWith(BoxFixture.markOf(store)).join("\n")}`,
+        () => BoxFixture.processesWith(BoxFixture.markOf(store)).length === 0,
+        10
+      )
+    }
+  }), { timeout: 120_000 })
