@@ -47,14 +47,12 @@ export class Server extends Context.Tag("contree-local/Server")<Server, Address>
  * used, or no port can be had. Its description says what to do.
  *
  * @example
- * ```ts
  * import { Effect } from "effect"
  * import { ContreeLocal } from "contree-local"
  *
  * const program = Effect.map(ContreeLocal.Server, ({ url }) => `listening on ${url}`)
  *
  * export const run = program.pipe(Effect.provide(ContreeLocal.layerServer({ network: "none" })))
- * ```
  *
  * @since 0.1.0
  * @category layers
@@ -69,7 +67,6 @@ export const layerServer = (options: Options = {}): Layer.Layer<Server, EngineEr
  * Fails with `EngineError`, like `layerServer`.
  *
  * @example
- * ```ts
  * import { Effect } from "effect"
  * import { Command, Images } from "effect-contree"
  * import { ContreeLocal } from "contree-local"
@@ -81,7 +78,6 @@ export const layerServer = (options: Options = {}): Layer.Layer<Server, EngineEr
  * })
  *
  * export const run = program.pipe(Effect.provide(ContreeLocal.layer()))
- * ```
  *
  * @since 0.1.0
  * @category layers

@@ -35,6 +35,8 @@ export interface Entry {
   readonly plan: RunPlan
   readonly writer: Writer
   stopped: RunOutcome.Stopped
+  /** Its `init` event is written. */
+  begun: boolean
   /** From here on the outcome is being written down, and nobody can change it any more. */
   finishing: boolean
 }
@@ -64,7 +66,8 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
     entry.finishing = true
     const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
     const reason = RunOutcome.shutdownReason(outcome)
-    yield* tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
+    // a sandbox that never began does not end
+    if (entry.begun) yield* tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
     const durationMs = (yield* Clock.currentTimeMillis) - started
     const end = yield* finish(machine, entry.plan, outcome, durationMs)
     yield* tell(entry, "completion", RunEvents.completion({ ...end, durationMs }))
@@ -85,6 +88,7 @@ const execute = (
     yield* store.operations.transition(plan.operationId, ["PENDING"], "ASSIGNED")
     yield* store.workspace(plan.operationId)
     yield* writer.append("init", 0, RunEvents.init(plan, yield* Moment.now))
+    entry.begun = true
     if (plan.request.network === "host") yield* writer.append("network", 0, RunEvents.network())
     const cuts = { stdout: OutputCut.make(plan.request.truncateAt), stderr: OutputCut.make(plan.request.truncateAt) }
     const broken = yield* Deferred.make<never, RunOutcome.RunError>()

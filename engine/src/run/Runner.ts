@@ -92,7 +92,7 @@ export const make = (options: {
             imageId: plan.imageId,
             metadata: JSON.stringify(plan.request.echo)
           })
-          const entry: RunFiber.Entry = { plan, writer, stopped: undefined, finishing: false }
+          const entry: RunFiber.Entry = { plan, writer, stopped: undefined, begun: false, finishing: false }
           // in an uninterruptible region the fiber starts so: an interruption that comes at once is still answered by it
           const fiber = yield* Effect.forkDaemon(
             RunFiber.make({ store, launcher }, entry).pipe(
