@@ -1,0 +1,131 @@
+/**
+ * The whole SDK as one layer: `ContreeApi`, `Images`, `Files` and `Operations`, on an `HttpClient` of your choice.
+ *
+ * @since 0.1.0
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Path from "@effect/platform/Path"
+import type * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Layer from "effect/Layer"
+import type * as Errors from "../schemas/Errors.js"
+import * as ContreeApi from "../services/ContreeApi.js"
+import type { Behaviour, Options, Values } from "../services/ContreeConfig.js"
+import * as ContreeHttp from "../services/ContreeHttp.js"
+import * as Files from "../services/Files.js"
+import * as Images from "../services/Images.js"
+import * as Operations from "../services/Operations.js"
+import * as ContreeConfig from "./ContreeConfig.js"
+
+/**
+ * What the layers provide.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Contree = ContreeApi.ContreeApi | Images.Images | Files.Files | Operations.Operations
+
+/**
+ * On a `ContreeConfig` of your own.
+ *
+ * @example
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree, ContreeConfig } from "effect-contree"
+ * import { Layer } from "effect"
+ *
+ * export const Live = Contree.layerWithoutConfig.pipe(
+ *   Layer.provide(ContreeConfig.layerEnv),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWithoutConfig: Layer.Layer<Contree, never, ContreeConfig.ContreeConfig | HttpClient.HttpClient> =
+  Layer.mergeAll(
+    Layer.effect(Images.Images, Images.make),
+    Layer.effect(Files.Files, Files.make),
+    Layer.effect(Operations.Operations, Operations.make)
+  ).pipe(
+    Layer.provideMerge(Layer.effect(ContreeApi.ContreeApi, ContreeApi.make)),
+    Layer.provide(Layer.effect(ContreeHttp.ContreeHttp, ContreeHttp.make))
+  )
+
+/**
+ * From values; fails as `ContreeConfig.layer` does.
+ *
+ * @example
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree } from "effect-contree"
+ * import { Layer, Redacted } from "effect"
+ *
+ * export const Live = Contree.layer({ token: Redacted.make("..."), baseUrl: "http://127.0.0.1:8080" }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Contree, Errors.ConfigurationError, HttpClient.HttpClient> =>
+  Layer.provide(layerWithoutConfig, ContreeConfig.layer(options))
+
+/**
+ * From a `Config` of each value; fails as `ContreeConfig.layerConfig` does.
+ *
+ * @example
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree } from "effect-contree"
+ * import { Config, Layer } from "effect"
+ *
+ * export const Live = Contree.layerConfig({ token: Config.redacted("MY_TOKEN"), project: Config.string("MY_PROJECT") })
+ *   .pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  values: Config.Config.Wrap<Values>,
+  behaviour?: Behaviour
+): Layer.Layer<Contree, ConfigError.ConfigError | Errors.ConfigurationError, HttpClient.HttpClient> =>
+  Layer.provide(layerWithoutConfig, ContreeConfig.layerConfig(values, behaviour))
+
+/**
+ * From the environment: a token in `CONTREE_TOKEN`, the base URL in `CONTREE_URL`, and the other names of
+ * `ContreeConfig.layerEnv`, which it fails as.
+ *
+ * @example
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree } from "effect-contree"
+ * import { Layer } from "effect"
+ *
+ * export const Live = Contree.layerEnv.pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEnv: Layer.Layer<Contree, Errors.ConfigurationError, HttpClient.HttpClient> = Layer.provide(
+  layerWithoutConfig,
+  ContreeConfig.layerEnv
+)
+
+/**
+ * From a profile of the command line tools; fails as `ContreeConfig.layerProfile` does.
+ *
+ * @example
+ * import { NodeContext, NodeHttpClient } from "@effect/platform-node"
+ * import { Contree } from "effect-contree"
+ * import { Layer } from "effect"
+ *
+ * export const Live = Contree.layerProfile("work").pipe(
+ *   Layer.provide(NodeHttpClient.layer),
+ *   Layer.provide(NodeContext.layer)
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerProfile = (
+  name?: string
+): Layer.Layer<Contree, Errors.ConfigurationError, HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> =>
+  Layer.provide(layerWithoutConfig, ContreeConfig.layerProfile(name))
