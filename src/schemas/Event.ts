@@ -57,14 +57,14 @@ export const ExitResources = Schema.Struct({
 
 const Interface = Schema.Struct({
   name: Schema.String,
-  rx_bytes: Schema.Number,
-  rx_packets: Schema.Number,
-  rx_errs: Schema.Number,
-  rx_drop: Schema.Number,
-  tx_bytes: Schema.Number,
-  tx_packets: Schema.Number,
-  tx_errs: Schema.Number,
-  tx_drop: Schema.Number
+  rx_bytes: Schema.JsonNumber,
+  rx_packets: Schema.JsonNumber,
+  rx_errs: Schema.JsonNumber,
+  rx_drop: Schema.JsonNumber,
+  tx_bytes: Schema.JsonNumber,
+  tx_packets: Schema.JsonNumber,
+  tx_errs: Schema.JsonNumber,
+  tx_drop: Schema.JsonNumber
 })
 
 /**
@@ -104,7 +104,7 @@ export const payloads = {
     code: Schema.Int,
     signal: Schema.Int,
     timed_out: Schema.Boolean,
-    duration_ms: Schema.Number,
+    duration_ms: Schema.JsonNumber,
     resources: ExitResources,
     core_dump: triState(Schema.Boolean)
   }),
@@ -113,7 +113,7 @@ export const payloads = {
     bytes_emitted: Schema.Int,
     bytes_dropped: Schema.Int
   }),
-  size_cap: Schema.Struct({ limit_bytes: Schema.Number, file_size: Schema.Number }),
+  size_cap: Schema.Struct({ limit_bytes: Schema.JsonNumber, file_size: Schema.JsonNumber }),
   network: Schema.Struct({
     interfaces: Schema.Array(Interface),
     configured: triState(Schema.Struct({
@@ -130,10 +130,10 @@ export const payloads = {
   completion: Schema.Struct({
     status: OperationStatus,
     // promised always, but a run must not miss its end for want of it
-    duration_ms: triState(Schema.Number),
+    duration_ms: triState(Schema.JsonNumber),
     result_image_uuid: triState(ImageId),
     error: triState(Schema.String),
-    image_size_bytes: triState(Schema.Number)
+    image_size_bytes: triState(Schema.JsonNumber)
   })
 } as const
 

@@ -3,6 +3,7 @@ import { Equal, FastCheck, Hash, pipe } from "effect"
 import { execFileSync } from "node:child_process"
 import { inspect } from "node:util"
 import * as Command from "../../src/schemas/Command.js"
+import { anyText } from "./anyText.js"
 
 /** What `sh` makes of these words: one process for all of them. */
 const readBySh = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -60,7 +61,7 @@ const nasty = [
 ]
 
 const shellText = FastCheck.oneof(
-  FastCheck.string({ unit: "grapheme", maxLength: 20 }),
+  anyText,
   FastCheck.string({
     unit: FastCheck.constantFrom(..."'\"\\$`(){}[]!*?~#&|;<> \n\t-=%aé🙂".match(/./gsu)!),
     maxLength: 20

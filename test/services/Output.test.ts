@@ -5,13 +5,14 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, DateTime, Deferred, Effect, Either, Exit, FastCheck, Fiber, Layer, Stream } from "effect"
 import { inspect } from "node:util"
 import * as Output from "../../src/services/Output.js"
+import { anyText } from "../schemas/anyText.js"
 
 const utf8 = new TextEncoder()
 const at = DateTime.unsafeMake(0)
 const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(pieces.flatMap((piece) => [...piece]))
 const bytesArbitrary = FastCheck.oneof(
   FastCheck.uint8Array({ maxLength: 40 }),
-  FastCheck.string({ unit: "grapheme", maxLength: 20 }).map((text) => utf8.encode(text))
+  anyText.map((text) => utf8.encode(text))
 )
 
 describe("Captured", () => {
@@ -59,7 +60,7 @@ describe("Captured", () => {
 describe("pieces and views", () => {
   it("the texts of each stream joined are the text of the whole, however characters are cut", () => {
     const cuts = FastCheck.array(FastCheck.tuple(FastCheck.boolean(), FastCheck.integer({ min: 1, max: 3 })))
-    FastCheck.assert(FastCheck.property(FastCheck.string({ unit: "grapheme" }), cuts, (text, plan) => {
+    FastCheck.assert(FastCheck.property(anyText, cuts, (text, plan) => {
       const make = Output.makePieces()
       const whole = utf8.encode(text)
       const offset = { Stdout: 0, Stderr: 0 }

@@ -30,13 +30,14 @@ export const Mode: Schema.Schema<number, string | number> = Schema.transformOrFa
 )
 
 /**
- * The body of every failure.
+ * The body of every failure. `error` is there, as text or any other JSON; what has none came from somebody else.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const ErrorBody = Schema.Struct({
-  error: Schema.Unknown,
+  // `Unknown` alone would let it be absent
+  error: Schema.Unknown.pipe(Schema.filter((error) => error !== undefined)),
   status: triState(Schema.Int),
   traceback: triState(Schema.Array(Schema.String))
 })

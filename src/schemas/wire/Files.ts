@@ -13,7 +13,7 @@ import { Mode } from "./Basics.js"
  * @since 0.1.0
  * @category files
  */
-export const UploadedFile = Schema.Struct({ uuid: FileId, sha256: Sha256, size: Schema.Number })
+export const UploadedFile = Schema.Struct({ uuid: FileId, sha256: Sha256, size: Schema.JsonNumber })
 /**
  * @since 0.1.0
  * @category files

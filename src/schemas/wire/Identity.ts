@@ -12,10 +12,10 @@ import { triState } from "../TriState.js"
  */
 export const WhoAmI = Schema.Struct({
   token_uuid: Schema.String,
-  token_expiration: Schema.NullOr(Schema.Number),
+  token_expiration: Schema.NullOr(Schema.JsonNumber),
   permissions: Schema.Record({ key: Schema.String, value: Schema.Boolean }),
-  operations_stat: Schema.Record({ key: Schema.String, value: Schema.Number }),
-  limits: triState(Schema.Record({ key: Schema.String, value: Schema.Number }))
+  operations_stat: Schema.Record({ key: Schema.String, value: Schema.JsonNumber }),
+  limits: triState(Schema.Record({ key: Schema.String, value: Schema.JsonNumber }))
 })
 /**
  * @since 0.1.0

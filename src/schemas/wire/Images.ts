@@ -69,5 +69,5 @@ export type ImageImportRequest = typeof ImageImportRequest.Type
 export const ImageImportMetadata = Schema.Struct({
   registry: triState(Schema.Struct({ ...Registry.fields, url: triState(Schema.String) })),
   tag: triState(Schema.String),
-  timeout: triState(Schema.Number)
+  timeout: triState(Schema.JsonNumber)
 })

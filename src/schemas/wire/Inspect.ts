@@ -13,14 +13,14 @@ import { open } from "../TriState.js"
  * @category inspect
  */
 export const FileItem = Schema.Struct({
-  size: Schema.Number,
+  size: Schema.JsonNumber,
   path: Schema.String,
-  owner: Schema.Union(Schema.String, Schema.Number),
-  group: Schema.Union(Schema.String, Schema.Number),
+  owner: Schema.Union(Schema.String, Schema.JsonNumber),
+  group: Schema.Union(Schema.String, Schema.JsonNumber),
   uid: Schema.Int,
   gid: Schema.Int,
   mode: Schema.Int,
-  mtime: Schema.Number,
+  mtime: Schema.JsonNumber,
   nlink: Schema.Int,
   is_dir: Schema.Boolean,
   is_regular: Schema.Boolean,
@@ -55,7 +55,7 @@ export type DirectoryList = typeof DirectoryList.Type
 export const GrepMatch = Schema.Struct({
   path: Schema.String,
   line_number: Schema.Int,
-  absolute_offset: Schema.Number,
+  absolute_offset: Schema.JsonNumber,
   line_text: Schema.String,
   line_bytes: Schema.Int,
   submatches: Schema.Array(Schema.Struct({ text: Schema.String, start: Schema.Int, end: Schema.Int })),

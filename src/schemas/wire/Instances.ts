@@ -88,22 +88,22 @@ export const ProcessState = Schema.Struct({
  * @category instances
  */
 export const Resources = Schema.Struct({
-  block_input: triState(Schema.Number),
-  block_output: triState(Schema.Number),
-  involuntary_switches: triState(Schema.Number),
-  voluntary_switches: triState(Schema.Number),
-  max_rss: triState(Schema.Number),
-  page_faults: triState(Schema.Number),
-  page_faults_io: triState(Schema.Number),
-  shared_memory: triState(Schema.Number),
-  unshared_memory: triState(Schema.Number),
-  signals: triState(Schema.Number),
-  swaps: triState(Schema.Number),
-  elapsed_time: triState(Schema.Number),
-  monotonic_time: triState(Schema.Number),
-  user_cpu_time: triState(Schema.Number),
-  system_cpu_time: triState(Schema.Number),
-  cost: triState(Schema.Number)
+  block_input: triState(Schema.JsonNumber),
+  block_output: triState(Schema.JsonNumber),
+  involuntary_switches: triState(Schema.JsonNumber),
+  voluntary_switches: triState(Schema.JsonNumber),
+  max_rss: triState(Schema.JsonNumber),
+  page_faults: triState(Schema.JsonNumber),
+  page_faults_io: triState(Schema.JsonNumber),
+  shared_memory: triState(Schema.JsonNumber),
+  unshared_memory: triState(Schema.JsonNumber),
+  signals: triState(Schema.JsonNumber),
+  swaps: triState(Schema.JsonNumber),
+  elapsed_time: triState(Schema.JsonNumber),
+  monotonic_time: triState(Schema.JsonNumber),
+  user_cpu_time: triState(Schema.JsonNumber),
+  system_cpu_time: triState(Schema.JsonNumber),
+  cost: triState(Schema.JsonNumber)
 })
 
 /**

@@ -46,10 +46,10 @@ export const OperationSummary = Schema.Struct({
   status: triState(OperationStatus),
   error: triState(Schema.String),
   created_at: triState(Timestamp),
-  duration: triState(Schema.Number),
-  image_size: triState(Schema.Number),
-  consumed_cpu: triState(Schema.Number),
-  consumed_memory: triState(Schema.Number),
+  duration: triState(Schema.JsonNumber),
+  image_size: triState(Schema.JsonNumber),
+  consumed_cpu: triState(Schema.JsonNumber),
+  consumed_memory: triState(Schema.JsonNumber),
   image_uuid: triState(ImageId),
   result_image_uuid: triState(ImageId)
 })
