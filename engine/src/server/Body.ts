@@ -12,6 +12,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Refusal } from "../run/Refusal.js"
+import * as JsonPosition from "./JsonPosition.js"
 import { badRequest, tooLarge } from "../run/Refusal.js"
 
 /**
@@ -63,20 +64,20 @@ const text = Effect.flatMap(
 const parse = (body: string): Effect.Effect<unknown, Refusal> =>
   Effect.try({
     try: (): unknown => JSON.parse(body),
-    catch: (error) =>
-      badRequest(
-        body.trim() === ""
-          ? "the body is empty: expected JSON"
-          : `the body is not valid JSON: ${where(error instanceof Error ? error.message : "", body)}`
-      )
+    catch: () =>
+      badRequest(body.trim() === "" ? "the body is empty: expected JSON" : `the body is not valid JSON${where(body)}`)
   })
 
-// V8 quotes the body in its message, which may hold a secret: only the position is taken from it
-const where = (message: string, body: string): string => {
-  const position = /position (\d+)/.exec(message)?.[1]
-  if (position === undefined) return "it ends too early"
-  const before = body.slice(0, Number(position)).split("\n")
-  return `unexpected character in line ${before.length}, column ${before[before.length - 1]!.length + 1}`
+// looking for the place in a large body would cost more than it tells
+const maxSearched = 256 * 1024
+
+const where = (body: string): string => {
+  if (body.length > maxSearched) return ""
+  const position = JsonPosition.find(body)
+  if (position === undefined) return ""
+  if (position === body.length) return ": it ends too early"
+  const before = body.slice(0, position).split("\n")
+  return `: unexpected character in line ${before.length}, column ${before[before.length - 1]!.length + 1}`
 }
 
 /** Where and what, without the value that was sent: that may be a secret. */
