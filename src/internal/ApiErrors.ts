@@ -40,7 +40,12 @@ export const tried = (asked: Asked): string => `${asked.verb} ${asked.url}`
 
 /** nothing was sent: the connection was never made */
 const neverConnected = new Set([
-  "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT"
 ])
 /** doing it again does the same again */
 const hopeless = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_INVALID_|UND_ERR_INVALID_)/
@@ -84,12 +89,13 @@ export const transport = (asked: Asked, reason: Reason, scrub: Scrub): Errors.Tr
 export const timedOut = (asked: Asked, what: string): Errors.TransportError =>
   transport(asked, { text: what, code: "ETIMEDOUT" }, (text) => text)
 
-export const fromHttp = (asked: Asked, scrub: Scrub) => (error: HttpClientError.HttpClientError): Errors.TransportError => {
-  const inner = reasonOf(error.cause)
-  const text = error.description ?? (inner.text === "" ? `${error._tag}, ${error.reason}` : inner.text)
-  const code = error.reason === "InvalidUrl" ? "ERR_INVALID_URL" : inner.code
-  return transport(asked, { text, code }, scrub)
-}
+export const fromHttp =
+  (asked: Asked, scrub: Scrub) => (error: HttpClientError.HttpClientError): Errors.TransportError => {
+    const inner = reasonOf(error.cause)
+    const text = error.description ?? (inner.text === "" ? `${error._tag}, ${error.reason}` : inner.text)
+    const code = error.reason === "InvalidUrl" ? "ERR_INVALID_URL" : inner.code
+    return transport(asked, { text, code }, scrub)
+  }
 
 // --------------------------------------------------------------------------------------------------------- status
 

@@ -114,19 +114,19 @@ const attempt = <X extends Extra, A>(
     })
   })
 
-const again = <X extends Extra>(wiring: Wiring, call: Call<X>) =>
-<A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> =>
-  call.once === true
-    ? self
-    : retried(wiring.retry, call.verb !== "POST" && call.verb !== "PATCH")(self)
+const again =
+  <X extends Extra>(wiring: Wiring, call: Call<X>) =>
+  <A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> =>
+    call.once === true
+      ? self
+      : retried(wiring.retry, call.verb !== "POST" && call.verb !== "PATCH")(self)
 
 const exchanged = <X extends Extra, A>(
   wiring: Wiring,
   call: Call<X>,
   read: Read<X, A>,
   accepts: (status: number) => boolean = isOk
-): Effect.Effect<A, StatusError<X>> =>
-  again(wiring, call)(Effect.scoped(attempt(wiring, call, accepts, read)))
+): Effect.Effect<A, StatusError<X>> => again(wiring, call)(Effect.scoped(attempt(wiring, call, accepts, read)))
 
 /** an answer in JSON, decoded; properties that the schema does not name are dropped */
 export const json = <X extends Extra, A, I>(
@@ -209,8 +209,10 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
 export const bytes = <X extends Extra, E = never>(
   wiring: Wiring,
   call: Call<X>,
-  check: (body: Stream.Stream<Uint8Array, StatusError<X>>, opened: Opened) => Stream.Stream<Uint8Array, StatusError<X> | E> =
-    (body) => body
+  check: (
+    body: Stream.Stream<Uint8Array, StatusError<X>>,
+    opened: Opened
+  ) => Stream.Stream<Uint8Array, StatusError<X> | E> = (body) => body
 ): Stream.Stream<Uint8Array, StatusError<X> | E> =>
   Stream.unwrapScoped(Effect.map(open(wiring, call), (opened) => {
     const { asked, response } = opened

@@ -18,10 +18,12 @@ const options = (attributes: Attributes) => ({
 /** the name in errors; the name of the span is `Contree.Api.<method>` */
 export const nameOf = (method: string): string => `ContreeApi.${method}`
 
-export const traced = (method: string, attributes: Attributes = {}) =>
-<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, ParentSpan>> =>
-  Effect.withSpan(self, `Contree.Api.${method}`, options(attributes))
+export const traced =
+  (method: string, attributes: Attributes = {}) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, ParentSpan>> =>
+    Effect.withSpan(self, `Contree.Api.${method}`, options(attributes))
 
-export const tracedStream = (method: string, attributes: Attributes = {}) =>
-<A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Exclude<R, ParentSpan>> =>
-  Stream.withSpan(self, `Contree.Api.${method}`, options(attributes))
+export const tracedStream =
+  (method: string, attributes: Attributes = {}) =>
+  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Exclude<R, ParentSpan>> =>
+    Stream.withSpan(self, `Contree.Api.${method}`, options(attributes))

@@ -60,19 +60,19 @@ const marked = <E, R, E2>(
     upload.size !== undefined && (isEnd ? progress.bytes < upload.size : progress.bytes > upload.size)
       ? Effect.fail(Option.some(upload.onSize(progress.bytes, upload.size)))
       : Effect.void
-  return Stream.unwrapScoped(Effect.map(Stream.toPull(content), (pull: Pull<E | E2, R>) =>
-    Stream.repeatEffectChunkOption(
-      mark("caller").pipe(
-        Effect.zipRight(pull),
-        Effect.tap((chunk) => {
-          for (const bytes of chunk) progress.bytes += bytes.length
-          return Effect.zipRight(checkSize(false), mark("server"))
-        }),
-        Effect.tapError((end) =>
-          Option.isNone(end) ? Effect.zipRight(checkSize(true), mark("answer")) : Effect.void
+  return Stream.unwrapScoped(
+    Effect.map(Stream.toPull(content), (pull: Pull<E | E2, R>) =>
+      Stream.repeatEffectChunkOption(
+        mark("caller").pipe(
+          Effect.zipRight(pull),
+          Effect.tap((chunk) => {
+            for (const bytes of chunk) progress.bytes += bytes.length
+            return Effect.zipRight(checkSize(false), mark("server"))
+          }),
+          Effect.tapError((end) => Option.isNone(end) ? Effect.zipRight(checkSize(true), mark("answer")) : Effect.void)
         )
-      )
-    )))
+      ))
+  )
 }
 
 /**

@@ -16,7 +16,9 @@ export const first = (
     for (const name of names) {
       const value = yield* Effect.catchAll(Config.option(Config.string(name)), (error) =>
         // The text of a provider's error may quote the value.
-        Effect.fail(failure(method, `${name} cannot be read (${ConfigError.isConfigError(error) ? error._op : "?"})`, names)))
+        Effect.fail(
+          failure(method, `${name} cannot be read (${ConfigError.isConfigError(error) ? error._op : "?"})`, names)
+        ))
       const given = present(Option.getOrUndefined(value))
       if (given !== undefined) return given
     }

@@ -42,15 +42,19 @@ const prepare = (settings: Settings) => {
  * fetch follows redirects unless told otherwise: the look-up of a tag is one, and the token must go nowhere else.
  * What the caller set for fetch stays.
  */
-const withoutRedirects = (own: typeof FetchHttpClient.RequestInit.Service | undefined) =>
-(client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transformResponse(client, (response) =>
-    Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (callers) =>
-      Effect.provideService(response, FetchHttpClient.RequestInit, {
-        ...own,
-        ...Option.getOrUndefined(callers),
-        redirect: "manual"
-      })))
+const withoutRedirects =
+  (own: typeof FetchHttpClient.RequestInit.Service | undefined) =>
+  (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+    HttpClient.transformResponse(
+      client,
+      (response) =>
+        Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (callers) =>
+          Effect.provideService(response, FetchHttpClient.RequestInit, {
+            ...own,
+            ...Option.getOrUndefined(callers),
+            redirect: "manual"
+          }))
+    )
 
 /**
  * Neither trace headers for the server nor spans that list the headers of requests and answers; `transformClient` lies

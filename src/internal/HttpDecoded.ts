@@ -3,7 +3,7 @@
  * the `content-encoding` header, others do neither, and the content itself may be a gzip file.
  */
 import type * as Cookies from "@effect/platform/Cookies"
-import * as Headers from "@effect/platform/Headers"
+import type * as Headers from "@effect/platform/Headers"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -25,8 +25,7 @@ export interface Knowledge {
   decodes: boolean | undefined
 }
 
-const isEncoded = (headers: Headers.Headers): boolean =>
-  /^\s*(?:x-)?gzip\s*$/i.test(headers["content-encoding"] ?? "")
+const isEncoded = (headers: Headers.Headers): boolean => /^\s*(?:x-)?gzip\s*$/i.test(headers["content-encoding"] ?? "")
 
 /** JSON, events and pages are text: none begins with the two bytes of gzip, so these answers tell what the client does */
 const isText = (headers: Headers.Headers): boolean =>
@@ -45,7 +44,11 @@ const isWeb = (response: object): boolean => {
  * A body that does not begin with gzip's two bytes is decoded, whoever the client. One that does was not, if it is text;
  * of other content only the client's habit tells.
  */
-const needsDecoding = (response: HttpClientResponse.HttpClientResponse, head: Uint8Array, known: Knowledge): boolean => {
+const needsDecoding = (
+  response: HttpClientResponse.HttpClientResponse,
+  head: Uint8Array,
+  known: Knowledge
+): boolean => {
   const magic = Gzip.isGzip(head)
   if (isText(response.headers)) {
     known.decodes = !magic

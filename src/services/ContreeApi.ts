@@ -12,12 +12,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
-import { endpoints } from "../internal/ApiEndpoints.js"
+import type { Wiring } from "../internal/ApiRequest.js"
 import { scrubber } from "../internal/HttpText.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
+import * as files from "./ApiFiles.js"
+import * as images from "./ApiImages.js"
+import * as inspect from "./ApiInspect.js"
+import * as operations from "./ApiOperations.js"
+import * as subprocesses from "./ApiSubprocesses.js"
 import { ContreeConfig } from "./ContreeConfig.js"
 import { ContreeHttp } from "./ContreeHttp.js"
 
@@ -128,7 +133,7 @@ export interface Service {
 
   readonly listFiles: (query?: Page) => Effect.Effect<ReadonlyArray<Wire.File>, Errors.RequestError>
   /** streamed; a stream is sent once and never again. `size` in bytes, when known, becomes the Content-Length. */
-  readonly uploadFile: <E, R>(
+  readonly uploadFile: <E = never, R = never>(
     content: Uint8Array | Stream.Stream<Uint8Array, E, R>,
     options?: { readonly size?: number | undefined }
   ) => Effect.Effect<Wire.UploadedFile, Errors.UploadError | E, R>
@@ -199,12 +204,19 @@ export class ContreeApi extends Context.Tag("effect-contree/ContreeApi")<Contree
 export const make: Effect.Effect<Service, never, ContreeHttp | ContreeConfig> = Effect.gen(function*() {
   const client = yield* ContreeHttp
   const config = yield* ContreeConfig
-  return endpoints({
+  const wiring: Wiring = {
     client,
     baseUrl: config.baseUrl,
     scrub: scrubber(Redacted.value(config.token)),
     retry: config.retry,
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout
-  })
+  }
+  return {
+    ...images.make(wiring),
+    ...inspect.make(wiring),
+    ...files.make(wiring),
+    ...operations.make(wiring),
+    ...subprocesses.make(wiring)
+  }
 })

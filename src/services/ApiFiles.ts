@@ -7,14 +7,14 @@ import type * as Stream from "effect/Stream"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
-import * as ApiErrors from "./ApiErrors.js"
+import * as ApiErrors from "../internal/ApiErrors.js"
 import { pageOf } from "./ApiImages.js"
-import type { Page } from "./ApiImages.js"
-import * as ApiPath from "./ApiPath.js"
-import * as ApiRequest from "./ApiRequest.js"
-import type { Wiring } from "./ApiRequest.js"
-import { nameOf, traced } from "./ApiSpan.js"
-import { withBody } from "./ApiUpload.js"
+import type { Page, Service } from "./ContreeApi.js"
+import * as ApiPath from "../internal/ApiPath.js"
+import * as ApiRequest from "../internal/ApiRequest.js"
+import type { Wiring } from "../internal/ApiRequest.js"
+import { nameOf, traced } from "../internal/ApiSpan.js"
+import { withBody } from "../internal/ApiUpload.js"
 
 /** who sends a whole in one piece cannot see it move: a slow line of 64 KiB a second is allowed for */
 const slowestMillis = (bytes: number): Duration.Duration => Duration.millis(bytes / 64)
@@ -33,7 +33,7 @@ const upload = (wiring: Wiring) => {
       Wire.UploadedFile
     )
 
-  return <E, R>(
+  return <E = never, R = never>(
     content: Uint8Array | Stream.Stream<Uint8Array, E, R>,
     options: { readonly size?: number | undefined } = {}
   ): Effect.Effect<Wire.UploadedFile, Errors.UploadError | E, R> =>
@@ -52,7 +52,8 @@ const upload = (wiring: Wiring) => {
       }, (body) => send(body, { timeout: "none", once: true }))
 }
 
-export const make = (wiring: Wiring) => {
+/** @internal */
+export const make = (wiring: Wiring): Pick<Service, "listFiles" | "uploadFile" | "getFile" | "checkFile"> => {
   const uploadFile = upload(wiring)
   return {
     listFiles: (query: Page = {}) =>
@@ -64,7 +65,7 @@ export const make = (wiring: Wiring) => {
         expected: []
       }, Wire.FileList).pipe(Effect.map(({ files }) => files), traced("listFiles")),
 
-    uploadFile: <E, R>(
+    uploadFile: <E = never, R = never>(
       content: Uint8Array | Stream.Stream<Uint8Array, E, R>,
       options?: { readonly size?: number | undefined }
     ): Effect.Effect<Wire.UploadedFile, Errors.UploadError | E, R> =>

@@ -3,25 +3,19 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
-import { events } from "./ApiEvents.js"
-import { jsonBody, pageOf } from "./ApiImages.js"
-import type { Page } from "./ApiImages.js"
-import * as ApiPath from "./ApiPath.js"
-import * as ApiRequest from "./ApiRequest.js"
-import type { Wiring } from "./ApiRequest.js"
-import { nameOf, traced, tracedStream } from "./ApiSpan.js"
+import { events } from "../internal/ApiEvents.js"
+import { jsonBody } from "../internal/ApiJson.js"
+import { pageOf } from "./ApiImages.js"
+import type { EventsQuery, OperationQuery, Service } from "./ContreeApi.js"
+import * as ApiPath from "../internal/ApiPath.js"
+import * as ApiRequest from "../internal/ApiRequest.js"
+import type { Wiring } from "../internal/ApiRequest.js"
+import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
 
-interface OperationQuery extends Page {
-  readonly status?: Wire.OperationStatus | undefined
-  readonly kind?: string | undefined
-}
-
-interface EventsQuery {
-  readonly follow?: boolean | undefined
-  readonly spid?: number | undefined
-  readonly since?: number | undefined
-  readonly lastEventId?: number | undefined
-}
+type Operations = Pick<
+  Service,
+  "whoami" | "spawnInstance" | "listOperations" | "getOperation" | "cancelOperation" | "operationEvents"
+>
 
 /** a bare list; some servers wrap it */
 const OperationList = Schema.Union(Wire.OperationSummaries, Schema.Struct({ operations: Wire.OperationSummaries }))
@@ -30,7 +24,8 @@ const isList = (
   list: typeof OperationList.Type
 ): list is typeof Wire.OperationSummaries.Type => Array.isArray(list)
 
-export const make = (wiring: Wiring) => ({
+/** @internal */
+export const make = (wiring: Wiring): Operations => ({
   whoami: ApiRequest.json(
     wiring,
     { method: nameOf("whoami"), verb: "GET", path: ["whoami"], expected: [] },
@@ -38,17 +33,20 @@ export const make = (wiring: Wiring) => ({
   ).pipe(traced("whoami")),
 
   spawnInstance: (request: Wire.InstanceSpawnRequest) =>
-    Effect.flatMap(jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request), (body) =>
-      ApiRequest.json(wiring, {
-        method: nameOf("spawnInstance"),
-        verb: "POST",
-        path: ["instances"],
-        body,
-        expected: [404, 422, 425]
-      }, Wire.OperationCreated)).pipe(
-        Effect.map(({ uuid }) => uuid),
-        traced("spawnInstance", { image: request.image })
-      ),
+    Effect.flatMap(
+      jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
+      (body) =>
+        ApiRequest.json(wiring, {
+          method: nameOf("spawnInstance"),
+          verb: "POST",
+          path: ["instances"],
+          body,
+          expected: [404, 422, 425]
+        }, Wire.OperationCreated)
+    ).pipe(
+      Effect.map(({ uuid }) => uuid),
+      traced("spawnInstance", { image: request.image })
+    ),
 
   listOperations: (query: OperationQuery = {}) =>
     ApiRequest.json(wiring, {

@@ -3,28 +3,41 @@ import * as Effect from "effect/Effect"
 import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Wire from "../schemas/Wire.js"
-import { jsonBody } from "./ApiImages.js"
-import * as ApiPath from "./ApiPath.js"
-import * as ApiRequest from "./ApiRequest.js"
-import type { Wiring } from "./ApiRequest.js"
-import { nameOf, traced } from "./ApiSpan.js"
+import { jsonBody } from "../internal/ApiJson.js"
+import type { Service } from "./ContreeApi.js"
+import * as ApiPath from "../internal/ApiPath.js"
+import * as ApiRequest from "../internal/ApiRequest.js"
+import type { Wiring } from "../internal/ApiRequest.js"
+import { nameOf, traced } from "../internal/ApiSpan.js"
 
-const at = (id: Ids.OperationId, spid: Ids.Spid) => ["operations", ApiPath.operation(id), "subprocesses", ApiPath.spid(spid)]
+const at = (
+  id: Ids.OperationId,
+  spid: Ids.Spid
+) => ["operations", ApiPath.operation(id), "subprocesses", ApiPath.spid(spid)]
 
-export const make = (wiring: Wiring) => ({
+type Subprocesses = Pick<
+  Service,
+  "createSubprocess" | "getSubprocess" | "killSubprocess" | "writeSubprocessStdin"
+>
+
+/** @internal */
+export const make = (wiring: Wiring): Subprocesses => ({
   createSubprocess: (id: Ids.OperationId, request: Wire.ExecSpec) =>
-    Effect.flatMap(jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request), (body) =>
-      ApiRequest.json(wiring, {
-        method: nameOf("createSubprocess"),
-        verb: "POST",
-        path: ["operations", ApiPath.operation(id), "subprocesses"],
-        body,
-        expected: [404, 409, 410, 422, 425],
-        operationId: id
-      }, Wire.SubprocessCreated)).pipe(
-        Effect.map(({ spid }) => spid),
-        traced("createSubprocess", { "operation.id": id })
-      ),
+    Effect.flatMap(
+      jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request),
+      (body) =>
+        ApiRequest.json(wiring, {
+          method: nameOf("createSubprocess"),
+          verb: "POST",
+          path: ["operations", ApiPath.operation(id), "subprocesses"],
+          body,
+          expected: [404, 409, 410, 422, 425],
+          operationId: id
+        }, Wire.SubprocessCreated)
+    ).pipe(
+      Effect.map(({ spid }) => spid),
+      traced("createSubprocess", { "operation.id": id })
+    ),
 
   getSubprocess: (id: Ids.OperationId, spid: Ids.Spid) =>
     ApiRequest.json(wiring, {

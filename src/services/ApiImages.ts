@@ -1,0 +1,70 @@
+/** Images and their tags. Protocol: section 2.1. */
+import * as Effect from "effect/Effect"
+import { jsonBody } from "../internal/ApiJson.js"
+import * as ApiPath from "../internal/ApiPath.js"
+import * as ApiRequest from "../internal/ApiRequest.js"
+import { nameOf, traced } from "../internal/ApiSpan.js"
+import type * as Ids from "../schemas/Ids.js"
+import * as Wire from "../schemas/Wire.js"
+import type { ImageQuery, Page, Service } from "./ContreeApi.js"
+
+/**
+ * Of a query, the parameters that the wire knows.
+ *
+ * @internal
+ */
+export const pageOf = (query: Page): Page => ({
+  limit: query.limit,
+  offset: query.offset,
+  since: query.since,
+  until: query.until
+})
+
+/** @internal */
+export const make = (
+  wiring: ApiRequest.Wiring
+): Pick<Service, "listImages" | "setImageTag" | "deleteImageTag" | "importImage"> => ({
+  listImages: (query: ImageQuery = {}) =>
+    ApiRequest.json(wiring, {
+      method: nameOf("listImages"),
+      verb: "GET",
+      path: ["images"],
+      query: { ...pageOf(query), tagged: query.tagged, tag: query.tag, uuid: query.uuid },
+      expected: []
+    }, Wire.ImageList).pipe(Effect.map(({ images }) => images), traced("listImages")),
+
+  setImageTag: (id: Ids.ImageId, tag: string) =>
+    Effect.flatMap(
+      jsonBody(wiring, nameOf("setImageTag"), Wire.TagRequest, { tag }),
+      (body) =>
+        ApiRequest.json(wiring, {
+          method: nameOf("setImageTag"),
+          verb: "PATCH",
+          path: ["images", ApiPath.image(id), "tag"],
+          body,
+          expected: [404, 409]
+        }, Wire.Image)
+    ).pipe(traced("setImageTag", { "image.id": id, "image.tag": tag })),
+
+  deleteImageTag: (id: Ids.ImageId, tag?: string) =>
+    ApiRequest.empty(wiring, {
+      method: nameOf("deleteImageTag"),
+      verb: "DELETE",
+      path: ["images", ApiPath.image(id), "tag"],
+      query: { tag },
+      expected: [404, 409]
+    }).pipe(traced("deleteImageTag", { "image.id": id, "image.tag": tag })),
+
+  importImage: (request: Wire.ImageImportRequest) =>
+    Effect.flatMap(
+      jsonBody(wiring, nameOf("importImage"), Wire.ImageImportRequest, request),
+      (body) =>
+        ApiRequest.json(wiring, {
+          method: nameOf("importImage"),
+          verb: "POST",
+          path: ["images", "import"],
+          body,
+          expected: [404, 425]
+        }, Wire.OperationCreated)
+    ).pipe(Effect.map(({ uuid }) => uuid), traced("importImage"))
+})
