@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
+import { shielded } from "./RunShielded.js"
 
 /** How long closing a scope waits for the answer to a cancel. */
 export const cancelTimeout: Duration.Duration = Duration.seconds(10)
@@ -27,10 +28,7 @@ const cancelQuietly = (
   operationId: Ids.OperationId,
   cancel: Effect.Effect<void, Errors.CancelError>
 ): Effect.Effect<void> =>
-  // A finalizer runs uninterruptible, and a timeout there could not end what it waits for.
-  Effect.interruptible(cancel).pipe(
-    Effect.catchTag("NotFoundError", "ConflictError", () => Effect.void),
-    Effect.timeoutOption(cancelTimeout),
+  shielded(Effect.catchTag(cancel, "NotFoundError", "ConflictError", () => Effect.void), cancelTimeout).pipe(
     Effect.matchEffect({
       onFailure: (error) => Effect.logWarning(`The run may go on: it could not be cancelled. ${error.message}`),
       onSuccess: Option.match({

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
 import * as Stream from "effect/Stream"
 import * as RunGate from "../internal/RunGate.js"
+import { shielded } from "../internal/RunShielded.js"
 import * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
@@ -80,6 +81,16 @@ export const disposed: DisposedImage = new DisposedImpl()
 
 // -------------------------------------------------------------------------------------------------------- what a run leaves
 
+/**
+ * Noted before it is set: were it the other way, an interruption between the two would leave a tag that no scope removes.
+ */
+const putTag = ({ api, gate }: Gated, id: Ids.ImageId, tag: Ids.Tag) =>
+  gate.tagged(id, tag).pipe(
+    Effect.zipRight(api.setImageTag(id, tag)),
+    Effect.tapError(() => gate.untagged(id, tag)),
+    Effect.asVoid
+  )
+
 /** Names the image that was kept. The run has succeeded and cannot be taken back, so a conflict says what is there. */
 const setTag = (
   deps: Gated,
@@ -87,11 +98,8 @@ const setTag = (
   tag: Ids.Tag,
   say: (description: string) => Errors.FailedOperationError
 ): Effect.Effect<void, Errors.FailedOperationError | Errors.LookupError> =>
-  // A tag that is set and not noted would outlive its scratch scope.
-  Effect.uninterruptible(Effect.zipRight(deps.api.setImageTag(id, tag), deps.gate.tagged(id, tag))).pipe(
-    Effect.catchTag("ConflictError", (e) =>
-      say(`the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`))
-  )
+  Effect.catchTag(putTag(deps, id, tag), "ConflictError", (e) =>
+    say(`the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`))
 
 const keptFrom = (deps: Gated) => (tag: Option.Option<Ids.Tag>): RunOutcome.ToImage<KeptImage> => (operation, _, say) => {
   const id = operation.result_image_uuid ?? operation.result?.image
@@ -239,7 +247,7 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
     Effect.gen(this, function*() {
       const name = yield* RunRequest.tag("Image.tagAs", tag)
       const id = yield* this.#resolve("Image.tagAs")
-      yield* Effect.uninterruptible(Effect.zipRight(this.#deps.api.setImageTag(id, name), this.#deps.gate.tagged(id, name)))
+      yield* putTag(this.#deps, id, name)
       return kept(this.#deps, id, Option.some(name))
     }).pipe(this.#span("Image.tagAs"))
 
@@ -254,9 +262,8 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
         })
       }
       const id = yield* this.#resolve("Image.untag")
-      yield* Effect.uninterruptible(
-        Effect.zipRight(this.#deps.api.deleteImageTag(id, name), this.#deps.gate.untagged(id, name))
-      )
+      yield* this.#deps.api.deleteImageTag(id, name)
+      yield* this.#deps.gate.untagged(id, name)
       const left = Option.filter(this.tag, (own) => own !== name)
       return kept(this.#deps, id, left)
     }).pipe(this.#span("Image.untag"))
@@ -310,14 +317,18 @@ export const toTag = (text: string | null | undefined): Option.Option<Ids.Tag> =
 
 /** What the end of a scope can do about a tag, in bounded time; one that is gone or has moved on is well. */
 const removeTag = (api: Gated["api"]) => (id: Ids.ImageId, tag: string): Effect.Effect<void> =>
-  // A finalizer runs uninterruptible, and a timeout there could not end what it waits for.
-  Effect.interruptible(api.deleteImageTag(id, tag)).pipe(
-    Effect.catchTag("NotFoundError", "ConflictError", () => Effect.void),
-    Effect.timeoutFail({ duration: removeTimeout, onTimeout: () => "no answer" }),
-    Effect.catchAll((e) =>
-      Effect.logWarning(`The tag ${tag} of a scratch stays on image ${id}: ${typeof e === "string" ? e : e.message}`)
-    )
+  shielded(
+    Effect.catchTag(api.deleteImageTag(id, tag), "NotFoundError", "ConflictError", () => Effect.void),
+    removeTimeout
+  ).pipe(
+    Effect.matchEffect({
+      onFailure: (e) => tagStays(id, tag, e.message),
+      onSuccess: (answer) => Option.isSome(answer) ? Effect.void : tagStays(id, tag, "the server did not answer")
+    })
   )
+
+const tagStays = (id: Ids.ImageId, tag: string, why: string): Effect.Effect<void> =>
+  Effect.logWarning(`The tag ${tag}, set in a scratch, stays on image ${id}: ${why}`)
 
 const removeTimeout = Duration.seconds(10)
 

@@ -6,9 +6,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunGate from "../internal/RunGate.js"
+import { shielded } from "../internal/RunShielded.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
@@ -21,16 +23,18 @@ const spawn = (
   method: string,
   request: Wire.InstanceSpawnRequest
 ): Effect.Effect<Ids.OperationId, CreateError> =>
-  // The region around is uninterruptible, and a timeout there could not end what it waits for.
-  Effect.interruptible(api.spawnInstance(request)).pipe(
-    Effect.timeoutFail({
-      duration: config.requestTimeout,
-      onTimeout: () =>
-        new Errors.TransportError({
-          method,
-          retryable: "unknown",
-          description: `no answer in ${Duration.format(config.requestTimeout)}; the run may have begun all the same`
-        })
+  Effect.flatMap(
+    shielded(api.spawnInstance(request), config.requestTimeout),
+    Option.match({
+      onSome: Effect.succeed,
+      onNone: () =>
+        Effect.fail(
+          new Errors.TransportError({
+            method,
+            retryable: "unknown",
+            description: `no answer in ${Duration.format(config.requestTimeout)}; the run may have begun all the same`
+          })
+        )
     })
   )
 
