@@ -23,10 +23,11 @@ export const mountOptions = (
 
 /**
  * Programs before the chain's own shell. The parent-death signal is set after the change of user (which clears it), and
- * `--kill-child` carries it into the pid namespace: whoever dies, everything below is killed.
+ * `--kill-child` carries it into the pid namespace: whoever dies, everything below is killed. `--mount-proc` because
+ * bubblewrap looks its child up in /proc by a process id of the namespace around it.
  */
 export const namespaces = (mode: Mode, tools: Tools): ReadonlyArray<string> => {
-  const apart = [tools.unshare, "-m", "-p", "-f", "--kill-child"]
+  const apart = [tools.unshare, "-m", "-p", "-f", "--kill-child", "--mount-proc"]
   return mode === "root"
     ? [tools.setpriv, "--pdeathsig", "KILL", "--clear-groups", ...apart]
     : [tools.unshare, "-U", "-r", tools.setpriv, "--pdeathsig", "KILL", ...apart]

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 
 /** Far above what builds and tests need, far below what a machine has. */
@@ -53,13 +54,27 @@ export const find = (mode: "root" | "user"): Effect.Effect<string | undefined> =
     return undefined
   })
 
+const tryRemove = (path: string): boolean => {
+  try {
+    rmdirSync(path)
+    return true
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+  }
+}
+
 const remove = async (path: string): Promise<void> => {
   // its processes are dead, but the kernel may not have counted them out yet
-  for (let tries = 0; tries < 50; tries++) {
-    const done = await Fs.rmdir(path).then(() => true, (cause: unknown) =>
-      cause instanceof Error && "code" in cause && cause.code === "ENOENT")
-    if (done) return
-    await new Promise((resolve) => setTimeout(resolve, 2))
+  for (let tries = 0; tries < 100 && !tryRemove(path); tries++) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
+const create = (path: string): string => {
+  try {
+    mkdirSync(path)
+    writeFileSync(`${path}/pids.max`, String(maxProcesses))
+    return path
+  } catch {
+    return ""
   }
 }
 
@@ -68,14 +83,9 @@ export const withGroup = <A, E, R>(
   folder: string | undefined,
   name: string,
   use: (group: string) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  if (folder === undefined) return use("")
-  const path = `${folder}/${name}`
-  return Effect.acquireUseRelease(
-    Effect.promise(() =>
-      Fs.mkdir(path).then(() => Fs.writeFile(`${path}/pids.max`, String(maxProcesses))).then(() => path, () => "")
-    ),
+): Effect.Effect<A, E, R> =>
+  folder === undefined ? use("") : Effect.acquireUseRelease(
+    Effect.sync(() => create(`${folder}/${name}`)),
     use,
-    (group) => Effect.promise(() => group === "" ? Promise.resolve() : remove(group))
+    (group) => group === "" || tryRemove(group) ? Effect.void : Effect.promise(() => remove(group))
   )
-}

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as FsSync from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname } from "node:path/posix"
 import { BoxError } from "./BoxReport.js"
@@ -36,14 +37,22 @@ const hosts = (hostname: string): string =>
   `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 ${hostname}\n`
 
 // the merged root has the attributes of the upper's root: those of the image have to be given to it
-const copyRootAttributes = async (store: string, spec: BoxSpec, mode: Mode): Promise<void> => {
-  const top = await Fs.lstat(`${store}/${spec.layers.at(-1) ?? ""}`).catch(() => undefined)
+const copyRootAttributes = (store: string, spec: BoxSpec, mode: Mode): void => {
+  const top = FsSync.lstatSync(`${store}/${spec.layers.at(-1) ?? ""}`, { throwIfNoEntry: false })
   // the mount says more about a layer that is not there
   if (top === undefined) return
   const upper = `${store}/${spec.upper}`
-  const now = await Fs.lstat(upper)
-  if (mode === "root" && (now.uid !== top.uid || now.gid !== top.gid)) await Fs.lchown(upper, top.uid, top.gid)
-  if (now.mode !== top.mode) await Fs.chmod(upper, top.mode & 0o7777)
+  const now = FsSync.lstatSync(upper)
+  if (mode === "root" && (now.uid !== top.uid || now.gid !== top.gid)) FsSync.lchownSync(upper, top.uid, top.gid)
+  if (now.mode !== top.mode) FsSync.chmodSync(upper, top.mode & 0o7777)
+}
+
+const readResolvConf = (): string => {
+  try {
+    return FsSync.readFileSync("/etc/resolv.conf", "utf8")
+  } catch {
+    return ""
+  }
 }
 
 // hard links where they can be: no data is copied, and one bind mount shows them all to the box that places them
@@ -57,30 +66,37 @@ const gatherContents = async (folder: string, spec: BoxSpec): Promise<void> => {
   }
 }
 
+// Small files at once: each takes microseconds on the local disk that a store is on, and a detour over Node's threads
+// takes many times that on a busy machine. What may be large takes the detour.
 const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Promise<void> => {
   const folder = `${store}/${folderOf(spec)}`
-  const put = (name: string, content: string | Uint8Array): Promise<void> =>
-    Fs.writeFile(`${folder}/${name}`, content, { mode: 0o600, flag: "wx" })
-  const resolv = spec.network === "host" ? await Fs.readFile("/etc/resolv.conf", "utf8").catch(() => "") : ""
-  await Promise.all([
-    copyRootAttributes(store, spec, mode),
-    put("args", BwrapOptions.run(spec, tools)),
-    put("script", Shim.script(spec, tools)),
-    put("hostname", `${spec.hostname}\n`),
-    put("hosts", hosts(spec.hostname)),
-    ...(resolv === "" ? [] : [put("resolv.conf", resolv)]),
-    ...(spec.stdin !== "open" && spec.stdin.length > 0
-      // another user than root may open /dev/stdin again, whatever the engine's umask is
-      ? [put("i", spec.stdin).then(() => Fs.chmod(`${folder}/i`, 0o644))]
-      : []),
-    ...(spec.files.length === 0
-      ? []
-      : [
-        gatherContents(folder, spec),
-        put("place", Shim.placeScript(spec.files, tools)),
-        put("place-args", BwrapOptions.place(`${folderOf(spec)}/f`, spec.hostname, tools))
-      ])
-  ])
+  const put = (name: string, content: string | Uint8Array): void =>
+    FsSync.writeFileSync(`${folder}/${name}`, content, { mode: 0o600, flag: "wx" })
+  copyRootAttributes(store, spec, mode)
+  put("args", BwrapOptions.run(spec, tools))
+  put("script", Shim.script(spec, tools))
+  put("hostname", `${spec.hostname}\n`)
+  put("hosts", hosts(spec.hostname))
+  const resolv = spec.network === "host" ? readResolvConf() : ""
+  if (resolv !== "") put("resolv.conf", resolv)
+  if (spec.stdin !== "open" && spec.stdin.length > 0) {
+    await Fs.writeFile(`${folder}/i`, spec.stdin, { mode: 0o600, flag: "wx" })
+    // another user than root may open /dev/stdin again, whatever the engine's umask is
+    await Fs.chmod(`${folder}/i`, 0o644)
+  }
+  if (spec.files.length > 0) {
+    await gatherContents(folder, spec)
+    put("place", Shim.placeScript(spec.files, tools))
+    put("place-args", BwrapOptions.place(`${folderOf(spec)}/f`, spec.hostname, tools))
+  }
+}
+
+const remove = (folder: string): void => {
+  try {
+    FsSync.rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // the folder of the whole operation goes next, or with the next cleaning
+  }
 }
 
 /** Makes the folder for the time of `use`; whatever happens in there, it is gone afterwards. */
@@ -91,8 +107,8 @@ export const withFolder = <A, E, R>(
   const folder = `${options.store}/${folderOf(options.spec)}`
   const tried = `preparing the run in ${folder}`
   return Effect.acquireUseRelease(
-    Effect.tryPromise({
-      try: () => Fs.mkdir(folder, { mode: 0o700 }),
+    Effect.try({
+      try: () => FsSync.mkdirSync(folder, { mode: 0o700 }),
       catch: (cause) => systemError(tried, cause)
     }),
     () =>
@@ -100,7 +116,6 @@ export const withFolder = <A, E, R>(
         try: () => write(options.store, options.spec, options.mode, options.tools),
         catch: (cause) => systemError(tried, cause)
       })).pipe(Effect.zipRight(use)),
-    () =>
-      Effect.promise(() => Fs.rm(folder, { recursive: true, force: true }).catch(() => {}))
+    () => Effect.sync(() => remove(folder))
   )
 }

@@ -19,9 +19,9 @@ export const shimBusybox = `${privateFolder}/busybox`
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 const find = `
-say() { printf 'contree: %s\\n' "$1" >&2; }
-missing() { say "$1"; exit 127; }
-refused() { say "$1"; exit 126; }
+refuse() { printf 'contree: %s\\n' "$2" >&2; exit "$1"; }
+missing() { refuse 127 "$1"; }
+refused() { refuse 126 "$1"; }
 usable() {
   [ -e "$1" ] || missing "$1: no such file in the image"
   [ -d "$1" ] && refused "$1: is a directory, not a command"
@@ -65,9 +65,9 @@ export const script = (spec: BoxSpec, tools: Tools): string => {
     "umask 022",
     "set -f",
     `P=${quote(spec.env["PATH"] ?? defaultPath)} c=${quote(command)} w=${quote(cwd)}`,
-    // by the shell's own error text: it knows whether it was permission, a file, or nothing there
-    "e=$(cd -P -- \"$w\" 2>&1) || { say \"working directory $w: ${e##*: }\"; exit 1; }",
-    "cd -P -- \"$w\" || exit 1",
+    "[ -e \"$w\" ] || refuse 1 \"working directory $w: No such file or directory\"",
+    "[ -d \"$w\" ] || refuse 1 \"working directory $w: Not a directory\"",
+    "cd -P -- \"$w\" 2>/dev/null || refuse 1 \"working directory $w: Permission denied\"",
     "case $c in */*) usable \"$c\"; r=$c ;; *) find ;; esac",
     `ulimit -f ${fileSizeBlocks(spec.maxLayerBytes)}`,
     "exec 3>&- 5>&-",

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { execFile } from "node:child_process"
-import { statfs } from "node:fs/promises"
+import { statfsSync } from "node:fs"
 import type { Mode } from "./Chain.js"
 import { chainPath, type Tools } from "./Tools.js"
 
@@ -28,9 +28,18 @@ interface Options {
   readonly onExceeded: (bytes: number) => void
 }
 
-const used = async (store: string): Promise<number> => {
-  const stats = await statfs(store)
+const used = (store: string): number => {
+  const stats = statfsSync(store)
   return (stats.blocks - stats.bfree) * stats.bsize
+}
+
+const startingPoint = (store: string): number => {
+  try {
+    return used(store)
+  } catch {
+    // then the layer is measured at every look
+    return Number.NEGATIVE_INFINITY
+  }
 }
 
 // busybox' du and not a walk of ours: in a user's store there are folders that only the box's own root can enter
@@ -46,15 +55,15 @@ const measure = (options: Options): Promise<number> =>
     })
   })
 
-/** Starts watching. Never throws: a file system that cannot be asked is one that the next look asks again. */
+/** Starts watching. A look that fails is one that the next look makes good. */
 export const start = (options: Options): SizeMeter => {
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let nextMeasure = 0
-  const before = used(options.store).catch(() => 0)
+  const before = startingPoint(options.store)
 
   const look = async (final: boolean): Promise<number | undefined> => {
-    const written = (await used(options.store)) - (await before)
+    const written = used(options.store) - before
     if (written < options.limitBytes / 2) return undefined
     if (!final && performance.now() < nextMeasure) return undefined
     const started = performance.now()
