@@ -35,7 +35,10 @@ function* walk(found: Found): Generator<Found, void, void> {
 const device = (rdev: number): { readonly major: number; readonly minor: number } => {
   const high = Math.floor(rdev / 2 ** 32)
   const low = rdev % 2 ** 32
-  return { major: Math.floor(low / 256) % 4096 + (high - high % 4096), minor: low % 256 + Math.floor(low / 2 ** 20) * 256 }
+  return {
+    major: Math.floor(low / 256) % 4096 + (high - high % 4096),
+    minor: low % 256 + Math.floor(low / 2 ** 20) * 256
+  }
 }
 
 const typeOf = (stats: Stats): Member["type"] | undefined => {

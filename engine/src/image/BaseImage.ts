@@ -41,7 +41,9 @@ const idOf = (program: Uint8Array): ImageId => {
   const hex = createHash("sha256").update(BusyboxTree.recipe).update("\0").update(program).digest("hex")
   const variant = (Number.parseInt(hex.charAt(16), 16) & 0x3 | 0x8).toString(16)
   return ImageId.make(
-    [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join("-")
+    [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join(
+      "-"
+    )
   )
 }
 
@@ -107,7 +109,8 @@ const ensureBusybox = (parts: Parts): Effect.Effect<void, EngineError | StoreErr
 const unknown = (name: string): EngineError =>
   new EngineError({
     reason: "StoreUnusable",
-    description: `there is no image ${name} in the store, and it is no base image: the engine builds ${busybox} itself; ` +
+    description:
+      `there is no image ${name} in the store, and it is no base image: the engine builds ${busybox} itself; ` +
       "import any other one first"
   })
 

@@ -58,8 +58,7 @@ const program = "bin/busybox"
 const made = 1_577_836_800
 
 /** `bin/ls`, `usr/sbin/chroot`: where busybox itself would install each name */
-const isLink = (name: string): boolean =>
-  /^(usr\/)?s?bin\/[^/]+$/.test(name) && name !== program
+const isLink = (name: string): boolean => /^(usr\/)?s?bin\/[^/]+$/.test(name) && name !== program
 
 /**
  * Writes the tree. `names` are what `busybox --list-full` prints; `folder` must not be there yet.

@@ -39,7 +39,8 @@ export const toText = (bytes: Bytes): string => toBuffer(bytes).toString("utf8")
  * @since 0.1.0
  * @category predicates
  */
-export const isDenied = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "EACCES"
+export const isDenied = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "EACCES"
 
 const isMissing = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause &&

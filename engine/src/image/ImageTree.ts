@@ -167,5 +167,4 @@ const unreadable = (path: string) => (cause: unknown): PathError =>
 const streamOf = (
   path: string,
   make: () => AsyncGenerator<Uint8Array, void, void>
-): Stream.Stream<Uint8Array, PathError> =>
-  Stream.suspend(() => Stream.fromAsyncIterable(make(), unreadable(path)))
+): Stream.Stream<Uint8Array, PathError> => Stream.suspend(() => Stream.fromAsyncIterable(make(), unreadable(path)))

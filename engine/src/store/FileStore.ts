@@ -99,9 +99,15 @@ const spool = <E, R>(
       Effect.suspend((): Effect.Effect<void, StoreError | UploadTooLarge> => {
         const piece = Buffer.concat(Chunk.toReadonlyArray(pieces))
         size += piece.length
-        if (size > maxBytes) return Effect.fail(new UploadTooLarge({ maxBytes }))
+        if (size > maxBytes) {
+          return Effect.fail(new UploadTooLarge({ maxBytes }))
+        }
         hash.update(piece)
-        return Effect.tryPromise({ try: () => file.appendFile(piece), catch: fromCause("storing an upload") })
+        return Effect.tryPromise({
+          try: () =>
+            file.appendFile(piece),
+          catch: fromCause("storing an upload")
+        })
       }))
     return { sha256: hash.digest("hex"), size }
   }).pipe(Effect.scoped)

@@ -36,7 +36,10 @@ export const run = (
 ): Effect.Effect<Finished, StoreError> =>
   Effect.async<Finished, StoreError>((resume) => {
     const [tool, ...args] = command
-    const child = spawn(tool, args, { cwd: options.cwd, env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" } })
+    const child = spawn(tool, args, {
+      cwd: options.cwd,
+      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" }
+    })
     const stdout: Array<Buffer> = []
     const stderr: Array<Buffer> = []
     child.stdout.on("data", options.onOutput ?? ((bytes: Buffer) => stdout.push(bytes)))

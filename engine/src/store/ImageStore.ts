@@ -111,8 +111,10 @@ export const make = (path: string, database: Database): ImageStore => ({
     }),
 
   removeTag: (id, tag) =>
-    database.write(`removing a tag of the image ${id}`, (connection) =>
-      TagRows.imageExists(connection, id) ? TagRows.remove(connection, id, tag) : "no image"),
+    database.write(
+      `removing a tag of the image ${id}`,
+      (connection) => TagRows.imageExists(connection, id) ? TagRows.remove(connection, id, tag) : "no image"
+    ),
 
   layers: (id) =>
     database.read(`reading the layers of ${id}`, (connection) => ImageRows.layers(connection, id)).pipe(

@@ -144,23 +144,26 @@ export const make = (database: Database, owner: number): OperationStore => {
 
   return {
     create: (operation) =>
-      Effect.flatMap(Columns.now, (now) =>
-        database.write(`recording the operation ${operation.id}`, (connection) =>
-          toRow(
-            connection.all(
-              "INSERT INTO operation (id, kind, status, owner, created, image, metadata) " +
-                "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
-              [
-                operation.id,
-                operation.kind,
-                operation.status ?? "PENDING",
-                owner,
-                now,
-                operation.imageId ?? null,
-                operation.metadata ?? null
-              ]
-            )[0] ?? {}
-          ))),
+      Effect.flatMap(
+        Columns.now,
+        (now) =>
+          database.write(`recording the operation ${operation.id}`, (connection) =>
+            toRow(
+              connection.all(
+                "INSERT INTO operation (id, kind, status, owner, created, image, metadata) " +
+                  "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+                [
+                  operation.id,
+                  operation.kind,
+                  operation.status ?? "PENDING",
+                  owner,
+                  now,
+                  operation.imageId ?? null,
+                  operation.metadata ?? null
+                ]
+              )[0] ?? {}
+            ))
+      ),
 
     get: (id) => database.read(`reading the operation ${id}`, (connection) => find(connection, id)),
 
@@ -178,8 +181,10 @@ export const make = (database: Database, owner: number): OperationStore => {
       }),
 
     transition: (id, from, to, fields = {}) =>
-      database.write(`moving the operation ${id} to ${to}`, (connection) =>
-        OperationRows.transition(connection, id, from, to, fields)),
+      database.write(
+        `moving the operation ${id} to ${to}`,
+        (connection) => OperationRows.transition(connection, id, from, to, fields)
+      ),
 
     update: (id, fields) =>
       database.write(`updating the operation ${id}`, (connection) => OperationRows.update(connection, id, fields))

@@ -89,8 +89,10 @@ export const make = (store: string, database: Database, owner: number): Scratch 
     const path = `${store}/tmp/${name}`
     const release = remove(path).pipe(
       Effect.zipRight(
-        database.write(`forgetting tmp/${name}`, (connection) =>
-          connection.run("DELETE FROM scratch WHERE name = ? AND owner = ?", [name, owner]))
+        database.write(
+          `forgetting tmp/${name}`,
+          (connection) => connection.run("DELETE FROM scratch WHERE name = ? AND owner = ?", [name, owner])
+        )
       ),
       // The row stays, and with it the next start's knowledge that this is to be removed.
       Effect.catchAll((error) => Effect.logWarning(`tmp/${name} could not be removed: ${error.message}`))

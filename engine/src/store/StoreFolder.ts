@@ -34,7 +34,9 @@ const prepareSync = (asked: string): string => {
   mkdirSync(asked, { recursive: true, mode: 0o700 })
   const path = realpathSync(asked)
   // The real path is handed to tools and mounts: what cuts an option or a line has no place in it.
-  if (/[\0-\x1f\x7f]/.test(path)) throw unusable(`${JSON.stringify(path)} has control characters: choose another folder`)
+  if (/[\0-\x1f\x7f]/.test(path)) {
+    throw unusable(`${JSON.stringify(path)} has control characters: choose another folder`)
+  }
   checkPrivate(path)
   const kind = refused.get(statfsSync(path).type)
   if (kind !== undefined) {
@@ -60,7 +62,9 @@ export const prepare = (asked: string): Effect.Effect<string, EngineError> =>
         try: () => prepareSync(asked),
         catch: (cause) =>
           cause instanceof EngineError ? cause : unusable(
-            `${asked} cannot be used as the folder of the store: ${cause instanceof Error ? cause.message : String(cause)}`
+            `${asked} cannot be used as the folder of the store: ${
+              cause instanceof Error ? cause.message : String(cause)
+            }`
           )
       })
       : Effect.fail(
