@@ -103,8 +103,8 @@ describe("an error as JSON", () => {
         FastCheck.property(Arbitrary.make(schema), (e) => {
           const json = JSON.parse(JSON.stringify(Schema.encodeSync(schema)(e)))
           // A wait without end is no wait that JSON can write.
-      FastCheck.pre(json.retryAfterMillis !== null)
-      expect(json._tag).toBe(tag)
+          FastCheck.pre(json.retryAfterMillis !== null)
+          expect(json._tag).toBe(tag)
           const again = Schema.decodeUnknownSync(schema)(json)
           expect(Errors.isContreeError(again)).toBe(true)
           expect(JSON.parse(JSON.stringify(Schema.encodeSync(schema)(again)))).toEqual(json)
