@@ -69,9 +69,34 @@ const cutAt = (bytes: Uint8Array, cuts: ReadonlyArray<number>): Array<Uint8Array
 }
 
 const pieces = [
-  "\n", "\r", "\r\n", "\n\n", "\r\n\r\n", "\r\r", ":", ": keepalive\n", "data", "data:", "data: ", "data:  two\n",
-  "data: é漢😀\n", "event: x\n", "event:\n", "id: 1\n", "id\n", "id: a\0b\n", "retry: 5\n", "retry: 5x\n", "retry:\n",
-  "\ufeff", "Data: no\n", "data:{\"a\":\n", "other: z\n", " data: no\n", "\0", "x"
+  "\n",
+  "\r",
+  "\r\n",
+  "\n\n",
+  "\r\n\r\n",
+  "\r\r",
+  ":",
+  ": keepalive\n",
+  "data",
+  "data:",
+  "data: ",
+  "data:  two\n",
+  "data: é漢😀\n",
+  "event: x\n",
+  "event:\n",
+  "id: 1\n",
+  "id\n",
+  "id: a\0b\n",
+  "retry: 5\n",
+  "retry: 5x\n",
+  "retry:\n",
+  "\ufeff",
+  "Data: no\n",
+  "data:{\"a\":\n",
+  "other: z\n",
+  " data: no\n",
+  "\0",
+  "x"
 ]
 const text = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 3 })), { maxLength: 30 }).map((all) =>
   all.join("")
