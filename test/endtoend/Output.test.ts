@@ -39,7 +39,8 @@ layer(engineLayer(), { timeout: "30 seconds" })("output of real runs", (it) => {
   it.effect("what the box computes is what arrives", () =>
     Effect.gen(function*() {
       const image = yield* busybox
-      const result = yield* image.run(Command.shell(`${generate("a")}; (${generate("b")}) >&2`))
+      const script = `${generate("a")}; (${generate("b")}) >&2`
+      const result = yield* image.run(Command.shell(script))
       expect(Buffer.from(result.stdout.bytes).equals(expectedBlock("a"))).toBe(true)
       expect(Buffer.from(result.stderr.bytes).equals(expectedBlock("b"))).toBe(true)
     }))
@@ -61,7 +62,7 @@ layer(engineLayer(), { timeout: "30 seconds" })("output of real runs", (it) => {
       const before = used()
       let peak = 0
       let seen = 0
-      yield* image.stream(Command.shell(`head -c ${size} /dev/zero | tr '\\0' '\\377'`), { truncateOutputAt: size }).pipe(
+      yield* image.stream(Command.shell`head -c ${size} /dev/zero | tr '\0' '\377'`, { truncateOutputAt: size }).pipe(
         Stream.runForEach((chunk) =>
           Effect.gen(function*() {
             seen += chunk.bytes.length

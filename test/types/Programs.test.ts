@@ -11,6 +11,7 @@ import { pending } from "./pending.js"
 const root = Path.resolve(import.meta.dirname, "../..")
 const folder = Path.join(root, "test/types/programs")
 
+/** Every diagnostic of every program, as `line: first line of the message`. */
 const diagnose = (): ReadonlyMap<string, ReadonlyArray<string>> => {
   const config = Ts.readConfigFile(Path.join(root, "tsconfig.json"), (path) => Ts.sys.readFile(path))
   const { options } = Ts.parseJsonConfigFileContent(config.config, Ts.sys, root)
@@ -26,7 +27,8 @@ const diagnose = (): ReadonlyMap<string, ReadonlyArray<string>> => {
       Path.basename(name, ".ts"),
       found.map((diagnostic) => {
         const { line } = source.getLineAndCharacterOfPosition(diagnostic.start ?? 0)
-        return `${line + 1}: ${Ts.flattenDiagnosticMessageText(diagnostic.messageText, " ").split("\n")[0]!.slice(0, 160)}`
+        const message = Ts.flattenDiagnosticMessageText(diagnostic.messageText, " ").split("\n")[0]!
+        return `${line + 1}: ${message}`.slice(0, 100)
       })
     ]
   }))
