@@ -1,0 +1,88 @@
+import { describe, expect, it } from "@effect/vitest"
+import { DateTime, Duration, Effect, Option, Stream, TestClock } from "effect"
+import { Errors, Image, Images } from "effect-contree"
+import { inspect } from "node:util"
+import { type Fake, imageId, makeFake, withFake } from "../support/fakeApi.js"
+
+const over = <A, E>(fake: Fake, use: (images: Images.Service) => Effect.Effect<A, E>) =>
+  Effect.flatMap(Images.Images, use).pipe(Effect.provide(withFake(fake)))
+
+describe("use", () => {
+  it.effect("asks nothing", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const byTag = yield* over(fake, (i) => i.use("docker.io/library/busybox:latest"))
+      expect([Option.isNone(byTag.id), Option.getOrNull(byTag.tag)]).toEqual([true, "busybox:latest"])
+      expect(Image.isKept(byTag)).toBe(false)
+      const byId = yield* over(fake, (i) => i.use(imageId(4).toUpperCase()))
+      expect(Image.isKept(byId)).toBe(true)
+      expect(inspect(byTag)).toContain("busybox:latest")
+      expect(fake.calls).toEqual([])
+    }))
+
+  it.effect("strict pins a tag, and fails when there is none", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.tags.set("a:1", imageId(4))
+      const image = yield* over(fake, (i) => i.use("tag:a:1", { strict: true }))
+      expect([image.id.value, Option.getOrNull(image.tag)]).toEqual([imageId(4), "a:1"])
+      fake.tags.set("a:1", imageId(5))
+      expect((yield* image.inspect).id).toBe(imageId(4))
+      expect(yield* Effect.flip(over(fake, (i) => i.use("tag:none", { strict: true })))).toBeInstanceOf(Errors.NotFoundError)
+      fake.failures.set("inspectImage", [new Errors.NotFoundError({ method: "inspectImage" })])
+      expect(yield* Effect.flip(over(fake, (i) => i.use(imageId(9), { strict: true })))).toBeInstanceOf(Errors.NotFoundError)
+    }))
+
+  it.effect("refuses what names no image", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      for (const bad of ["", ":", "tag:no spaces", `registry.test/${"x".repeat(300)}`]) {
+        expect(yield* Effect.flip(over(fake, (i) => i.use(bad)))).toBeInstanceOf(Errors.InvalidReferenceError)
+      }
+    }))
+})
+
+describe("list", () => {
+  const many = (fake: Fake, count: number) => {
+    for (let i = 0; i < count; i++) fake.tags.set(`t${i}`, imageId(i + 1))
+    return fake
+  }
+
+  it.effect("100 unless told otherwise, pages of at most 1000, stopping at a short one", () =>
+    Effect.gen(function*() {
+      const fake = many(makeFake(), 2500)
+      expect((yield* over(fake, (i) => i.list())).length).toBe(100)
+      expect((yield* over(fake, (i) => i.list({ number: 1200 }))).length).toBe(1200)
+      expect((yield* over(fake, (i) => i.list({ number: "all" }))).length).toBe(2500)
+      expect((yield* over(fake, (i) => i.list({ number: 0 }))).length).toBe(0)
+      const pages = fake.named("listImages").map((c) => c.args[0] as { readonly limit: number; readonly offset: number })
+      expect(pages.map((p) => [p.offset, p.limit])).toEqual([
+        [0, 100], [0, 1000], [1000, 200], [0, 1000], [1000, 1000], [2000, 1000]
+      ])
+      expect(yield* Effect.flip(over(fake, (i) => i.list({ number: -1 })))).toBeInstanceOf(Errors.InvalidArgumentError)
+    }))
+
+  it.effect("a stream fetches no page that is not read", () =>
+    Effect.gen(function*() {
+      const fake = many(makeFake(), 2500)
+      const first = yield* over(fake, (i) => i.stream().pipe(Stream.take(3), Stream.runCollect))
+      expect([...first].map((image) => image.id.value)).toEqual([1, 2, 3].map(imageId))
+      expect(fake.named("listImages").length).toBe(1)
+    }))
+
+  it.effect("moments are fixed when it begins", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      yield* TestClock.setTime(Date.UTC(2026, 0, 2))
+      const query = fake.named
+      yield* over(fake, (i) => i.list({ since: "1 day", until: DateTime.unsafeMake("2026-01-01T12:00:00Z"), tagged: true }))
+      yield* over(fake, (i) => i.list({ since: new Date(0), tagPrefix: "a", id: imageId(1) }))
+      yield* over(fake, (i) => i.list({ since: Duration.hours(2) }))
+      expect(query("listImages").map((c) => c.args[0])).toMatchObject([
+        { since: "2026-01-01T00:00:00.000Z", until: "2026-01-01T12:00:00.000Z", tagged: true },
+        { since: "1970-01-01T00:00:00.000Z", tag: "a", uuid: imageId(1) },
+        { since: "2026-01-01T22:00:00.000Z" }
+      ])
+      expect(yield* Effect.flip(over(fake, (i) => i.list({ since: new Date(Number.NaN) })))).toMatchObject({ argument: "since" })
+    }))
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
+import { Command, Errors, Operations } from "effect-contree"
+import { type Fake, imageId, imageOf, makeFake, withFake } from "../support/fakeApi.js"
+
+const over = <A, E, R>(fake: Fake, use: (operations: Operations.Service) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Operations.Operations, use).pipe(Effect.provide(withFake(fake)))
+
+/** a run somebody has let go of */
+const detached = (fake: Fake) =>
+  Effect.flatMap(imageOf(fake), (image) =>
+    Effect.scoped(Effect.flatMap(image.start(Command.exec("true"), { disposable: false }), (p) => p.detach)))
+
+describe("operations", () => {
+  it.effect("wait gives the ended operation; it is not ours to cancel", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => void o.spawned()
+      const id = yield* detached(fake)
+      const late = yield* Effect.fork(Effect.flip(over(fake, (o) => o.wait(id, { waitTimeout: "1 minute" }))))
+      yield* fake.awaitCalls("operationEvents")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(late)).toBeInstanceOf(Errors.OperationTimedOutError)
+      const fiber = yield* Effect.fork(over(fake, (o) => o.wait(id)))
+      yield* fake.awaitCalls("operationEvents", 2)
+      fake.operations[0]!.exit(3, imageId(6))
+      expect(yield* Fiber.join(fiber)).toMatchObject({ id, status: "Success", resultImage: Option.some(imageId(6)) })
+      expect(fake.named("cancelOperation")).toEqual([])
+    }))
+
+  it.effect("attach takes a run back: its output from the beginning, its image, and its end", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => void o.spawned().stdout("early ")
+      const id = yield* detached(fake)
+      const result = yield* over(fake, (o) =>
+        Effect.scoped(Effect.gen(function*() {
+          const process = yield* o.attach(id)
+          fake.operations[0]!.stdout("late").exit(0, imageId(6))
+          return yield* process.result
+        })))
+      expect([result.stdout.text, Option.getOrNull(result.image.id)]).toEqual(["early late", imageId(6)])
+      expect(fake.named("cancelOperation")).toEqual([])
+    }))
+
+  it.effect("what is attached is cancelled with the scope, unless it has ended or is let go", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => void o.spawned()
+      const id = yield* detached(fake)
+      yield* over(fake, (o) => Effect.scoped(Effect.flatMap(o.attach(id), (p) => p.detach)))
+      expect(fake.named("cancelOperation").length).toBe(0)
+      yield* over(fake, (o) => Effect.scoped(o.attach(id)))
+      expect(fake.named("cancelOperation").length).toBe(1)
+      yield* over(fake, (o) => Effect.scoped(o.attach(id)))
+      expect(fake.named("cancelOperation").length).toBe(1)
+    }))
+
+  it.effect("an import is no run", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => {
+        o.kind = "image_import"
+      }
+      const id = yield* detached(fake)
+      expect(yield* Effect.flip(Effect.scoped(over(fake, (o) => o.attach(id))))).toBeInstanceOf(Errors.InvalidArgumentError)
+    }))
+
+  it.effect("events, from the beginning or after one; and what is there now", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => void o.emit("later-version", { x: 1 }).stdout("a")
+      const id = yield* detached(fake)
+      const now = yield* over(fake, (o) => Stream.runCollect(o.events(id, { follow: false })))
+      expect(Chunk.toReadonlyArray(now).map((e) => [e.id, e._tag])).toEqual([[0, "Unknown"], [1, "stdout"]])
+      fake.operations[0]!.exit(0)
+      const all = yield* over(fake, (o) => Stream.runCollect(o.events(id, { after: 0 })))
+      expect(Chunk.toReadonlyArray(all).map((e) => e.id)).toEqual([1, 2])
+    }))
+
+  it.effect("get, list and cancel", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => void o.spawned()
+      const id = yield* detached(fake)
+      expect(yield* over(fake, (o) => o.get(id))).toMatchObject({ id, kind: "instance", status: "Executing" })
+      yield* over(fake, (o) => o.list({ status: "Executing", number: 5 }))
+      expect(fake.named("listOperations")[0]!.args[0]).toMatchObject({ status: "EXECUTING", limit: 5, offset: 0 })
+      yield* over(fake, (o) => o.cancel(id))
+      expect(yield* Effect.flip(over(fake, (o) => o.cancel(id)))).toBeInstanceOf(Errors.ConflictError)
+      expect(yield* Effect.flip(over(fake, (o) => o.wait(id)))).toBeInstanceOf(Errors.CancelledOperationError)
+    }))
+})
