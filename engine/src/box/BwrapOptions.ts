@@ -28,7 +28,13 @@ const existing = (paths: ReadonlyArray<string>): ReadonlyArray<string> => paths.
 
 // parts of procfs that are the host's and not the box's. Read-only ones are of use (sysctls), the others are of none
 const readOnlyProc = existing(["/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"])
-const maskedProc = existing(["/proc/kcore", "/proc/sysrq-trigger", "/proc/keys", "/proc/timer_list", "/proc/sched_debug"])
+const maskedProc = existing([
+  "/proc/kcore",
+  "/proc/sysrq-trigger",
+  "/proc/keys",
+  "/proc/timer_list",
+  "/proc/sched_debug"
+])
 
 const encode = (options: ReadonlyArray<string>): Buffer => Buffer.from(options.map((option) => `${option}\0`).join(""))
 

@@ -18,7 +18,10 @@
  */
 import { shimBusybox } from "./Shim.js"
 
-/** Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "", busybox when its applets need it. */
+/**
+ * Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "", and
+ * busybox when its shell does not prefer its own applets.
+ */
 export const chainScript = `
 op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 cgroup=$8 B=$9
 fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }

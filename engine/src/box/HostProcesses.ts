@@ -8,7 +8,9 @@ import { readFileSync } from "node:fs"
 /** The children of a process; none when it is gone. */
 export const children = (pid: number): ReadonlyArray<number> => {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((part) => part !== "").map(Number)
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((part) => part !== "").map(
+      Number
+    )
   } catch {
     return []
   }

@@ -34,7 +34,21 @@ export interface Tools {
 /** What every chain's programs get as their environment. */
 export const chainPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-const applets = ["sh", "time", "setsid", "env", "mkfifo", "mount", "umount", "cat", "chown", "chmod", "mkdir", "rm", "du"]
+const applets = [
+  "sh",
+  "time",
+  "setsid",
+  "env",
+  "mkfifo",
+  "mount",
+  "umount",
+  "cat",
+  "chown",
+  "chmod",
+  "mkdir",
+  "rm",
+  "du"
+]
 
 const packages: Record<string, string> = {
   bwrap: "bubblewrap",
@@ -64,7 +78,9 @@ export const probe = (
       ...(options?.cwd === undefined ? {} : { cwd: options.cwd })
     }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1
-      resume(Effect.succeed({ code, output: `${stdout}${stderr}${error !== null && code === -1 ? error.message : ""}` }))
+      resume(
+        Effect.succeed({ code, output: `${stdout}${stderr}${error !== null && code === -1 ? error.message : ""}` })
+      )
     })
     return Effect.sync(() => {
       child.kill("SIGKILL")
@@ -123,7 +139,9 @@ export const findBusybox: Effect.Effect<string, EngineError> = Effect.gen(functi
   }
   return yield* missing(
     "busybox",
-    paths.length === 0 ? "no `busybox` in PATH" : `${paths.join(", ")} is not static, or lacks one of: ${applets.join(" ")}`
+    paths.length === 0
+      ? "no `busybox` in PATH"
+      : `${paths.join(", ")} is not static, or lacks one of: ${applets.join(" ")}`
   )
 })
 

@@ -79,14 +79,16 @@ const total = (spec: BoxSpec): Complaint => {
 const place = (spec: BoxSpec): Complaint =>
   first([
     () => spec.cwd !== "" && !spec.cwd.startsWith("/") ? `cwd ${shown(spec.cwd)} is not absolute` : undefined,
-    () => hasNul(spec.cwd) || bytes(spec.cwd) > 4_095 ? "cwd contains a NUL byte or is longer than 4095 bytes" : undefined,
+    () =>
+      hasNul(spec.cwd) || bytes(spec.cwd) > 4_095 ? "cwd contains a NUL byte or is longer than 4095 bytes" : undefined,
     () =>
       /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/.test(spec.hostname)
         ? undefined
         : `${shown(spec.hostname)} is no host name: letters, digits, dots and dashes, 1 to 64 of them`,
     () => isId(spec.uid) && isId(spec.gid) ? undefined : `uid and gid are whole numbers from 0 to ${maxId}`,
     () => spec.timeoutSeconds > 0 && Number.isFinite(spec.timeoutSeconds) ? undefined : "the timeout is not positive",
-    () => spec.maxLayerBytes > 0 && Number.isSafeInteger(spec.maxLayerBytes) ? undefined : "max_layer_bytes is not positive"
+    () =>
+      spec.maxLayerBytes > 0 && Number.isSafeInteger(spec.maxLayerBytes) ? undefined : "max_layer_bytes is not positive"
   ])
 
 const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id <= maxId
@@ -100,18 +102,22 @@ const file = (entry: BoxFile): Complaint => {
   }
   if (/(^|\/)\.{1,2}(\/|$)/.test(entry.destination)) return `${name} has \`.\` or \`..\` in its path`
   if (!isId(entry.uid) || !isId(entry.gid)) return `${name}: uid and gid are whole numbers from 0 to ${maxId}`
-  if (!Number.isInteger(entry.mode) || entry.mode < 0 || entry.mode > 0o7777) return `${name}: the mode is not 0 to 07777`
+  if (!Number.isInteger(entry.mode) || entry.mode < 0 || entry.mode > 0o7777) {
+    return `${name}: the mode is not 0 to 07777`
+  }
   return entry.source.startsWith("/") && !hasNul(entry.source) ? undefined : `${name}: its source is not absolute`
 }
 
 const files = (spec: BoxSpec): Complaint =>
   first([
-    () => spec.files.length > maxFiles ? `${spec.files.length} files; the limit is ${maxFiles}: use an archive` : undefined,
+    () =>
+      spec.files.length > maxFiles ? `${spec.files.length} files; the limit is ${maxFiles}: use an archive` : undefined,
     ...spec.files.map((entry) => () => file(entry))
   ])
 
 // these come from the engine itself; a comma or a colon in them would be read as mount options
-const folder = (path: string): boolean => /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(path) && !/(^|\/)\.\.?(\/|$)/.test(path)
+const folder = (path: string): boolean =>
+  /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(path) && !/(^|\/)\.\.?(\/|$)/.test(path)
 
 const layers = (spec: BoxSpec, options: string): Complaint =>
   first([

@@ -29,8 +29,11 @@ export const inNamespaces = (
 
 /** What is wrong with namespaces here, `undefined` when nothing is. */
 export const tryNamespaces = (mode: Mode, tools: Tools): Effect.Effect<string | undefined> =>
-  Effect.map(inNamespaces(mode, tools, "[ $$ = 1 ]"), ({ code, output }) =>
-    code === 0 ? undefined : `a namespace was refused: ${firstLine(output) || `exit code ${code}`}`)
+  Effect.map(
+    inNamespaces(mode, tools, "[ $$ = 1 ]"),
+    ({ code, output }) =>
+      code === 0 ? undefined : `a namespace was refused: ${firstLine(output) || `exit code ${code}`}`
+  )
 
 /** Root without the power of root outside writes `user.` xattrs, as an ordinary user does. */
 export const needsUserXattr = (mode: Mode): Effect.Effect<boolean> =>

@@ -21,8 +21,12 @@ const verdict = (checks: ReadonlyArray<Check>): string => {
   const count = (status: Check["status"]): number => checks.filter((check) => check.status === status).length
   const failed = count("failed")
   const warnings = count("warning")
-  if (failed > 0) return `Boxes cannot run here yet: ${failed === 1 ? "one thing has" : `${failed} things have`} to be fixed.`
-  return warnings > 0 ? `Boxes run here, with ${warnings === 1 ? "one remark" : `${warnings} remarks`}.` : "Boxes run here."
+  if (failed > 0) {
+    return `Boxes cannot run here yet: ${failed === 1 ? "one thing has" : `${failed} things have`} to be fixed.`
+  }
+  return warnings > 0
+    ? `Boxes run here, with ${warnings === 1 ? "one remark" : `${warnings} remarks`}.`
+    : "Boxes run here."
 }
 
 /**

@@ -27,7 +27,8 @@ const kinds: Record<number, string> = {
 }
 const refusedKinds: ReadonlySet<string> = new Set(["overlayfs", "NFS", "FUSE", "9p", "CIFS", "SMB"])
 
-const elsewhere = "put the store on a local disk: contree-local --store /path/on/ext4, xfs or btrfs. In a container: mount a " +
+const elsewhere =
+  "put the store on a local disk: contree-local --store /path/on/ext4, xfs or btrfs. In a container: mount a " +
   "volume there (docker run -v contree-store:/var/lib/contree), because a container's own root is an overlay"
 
 const lowSpaceBytes = 1_000_000_000
@@ -59,7 +60,9 @@ const inspect = async (store: string): Promise<Check | { readonly kind: string; 
   }
   if ((found.mode & 0o077) !== 0) {
     return failed(
-      `${store} is open to other users (mode ${(found.mode & 0o777).toString(8)}), and it holds the files of every image`,
+      `${store} is open to other users (mode ${
+        (found.mode & 0o777).toString(8)
+      }), and it holds the files of every image`,
       `chmod 700 ${store}`
     )
   }
@@ -79,7 +82,9 @@ export const checkStore = (store: string, mode: Mode, tools: Tools): Effect.Effe
     })
     if ("status" in found) return found
     const complaint = yield* tryOverlay(store, mode, tools)
-    if (complaint !== undefined) return failed(`an overlay on ${store} (${found.kind}) was refused: ${complaint}`, elsewhere)
+    if (complaint !== undefined) {
+      return failed(`an overlay on ${store} (${found.kind}) was refused: ${complaint}`, elsewhere)
+    }
     const free = `${(found.free / 1e9).toFixed(1)} GB free`
     return found.free < lowSpaceBytes
       ? {
@@ -88,5 +93,12 @@ export const checkStore = (store: string, mode: Mode, tools: Tools): Effect.Effe
         detail: `${store}: ${found.kind}, overlays work, only ${free}`,
         fix: "free some space, or move the store"
       }
-      : { name: "store", status: "ok" as const, detail: `${store}: ${found.kind}, overlays work, ${free}`, fix: undefined }
-  }).pipe(Effect.catchAll((error) => Effect.succeed(failed(`${store}: ${error.message}`, "choose a folder you can write to"))))
+      : {
+        name: "store",
+        status: "ok" as const,
+        detail: `${store}: ${found.kind}, overlays work, ${free}`,
+        fix: undefined
+      }
+  }).pipe(
+    Effect.catchAll((error) => Effect.succeed(failed(`${store}: ${error.message}`, "choose a folder you can write to")))
+  )

@@ -38,14 +38,17 @@ const overlayMagic = 0x794c7630
 const base = (): string => {
   const candidates = [process.env["CONTREE_TEST_FOLDER"], "/var/tmp", tmpdir(), "/dev/shm"]
   const found = candidates.find((path) =>
-    path !== undefined && Fs.existsSync(path) && Fs.statfsSync(path).type !== overlayMagic)
+    path !== undefined && Fs.existsSync(path) && Fs.statfsSync(path).type !== overlayMagic
+  )
   return found ?? tmpdir()
 }
 
 export const temporaryFolder = (): string => Fs.mkdtempSync(`${base()}/contree-box-`)
 
 export const makeImage = (busybox: string, root: string): void => {
-  for (const name of ["bin", "etc", "proc", "dev", "sys", "tmp", "home"]) Fs.mkdirSync(`${root}/${name}`, { recursive: true })
+  for (const name of ["bin", "etc", "proc", "dev", "sys", "tmp", "home"]) {
+    Fs.mkdirSync(`${root}/${name}`, { recursive: true })
+  }
   Fs.chmodSync(`${root}/tmp`, 0o1777)
   Fs.copyFileSync(busybox, `${root}/bin/busybox`)
   Fs.chmodSync(`${root}/bin/busybox`, 0o755)
@@ -114,7 +117,10 @@ const makeService = (store: string, launcher: Box.Launcher): Service => {
         launcher.run(made, {
           onSpawn: handlers?.onSpawn ?? (() => Effect.void),
           onOutput: (stream, bytes) =>
-            Effect.zipRight(Effect.sync(() => pieces[stream].push(bytes)), handlers?.onOutput?.(stream, bytes) ?? Effect.void)
+            Effect.zipRight(
+              Effect.sync(() => pieces[stream].push(bytes)),
+              handlers?.onOutput?.(stream, bytes) ?? Effect.void
+            )
         }),
         (report) => ({
           report,

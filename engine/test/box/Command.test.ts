@@ -35,7 +35,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
         const box = yield* BoxFixture.Fixture
         const long = yield* box.run({ command: "printf", args: ["%s", "x".repeat(131_071)] })
         expect(long.stdout.length).toBe(131_071)
-        const many = yield* box.sh("echo $#", { args: ["sh", ...Array.from({ length: 8_000 }, (_, i) => `argument ${i}`)] })
+        const many = yield* box.sh("echo $#", {
+          args: ["sh", ...Array.from({ length: 8_000 }, (_, i) => `argument ${i}`)]
+        })
         expect(text(many.stdout)).toBe("8000\n")
       }))
 
@@ -86,7 +88,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
         const codes = [0, 1, 2, 100, 125, 126, 127, 128, 137, 143, 255]
         const reports = yield* Effect.forEach(codes, (code) => box.sh(`exit ${code}`), { concurrency: 4 })
         expect(reports.map(({ report }) => [report.code, report.signal])).toEqual(codes.map((code) => [code, -1]))
-        expect(reports.every(({ report }) => !report.timedOut && !report.killedFromOutside && !report.coreDump)).toBe(true)
+        expect(reports.every(({ report }) => !report.timedOut && !report.killedFromOutside && !report.coreDump)).toBe(
+          true
+        )
       }))
 
     it.effect("signals are not exit codes", () =>
@@ -110,7 +114,10 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
         const outcome = (command: string, env: Record<string, string> = { PATH: "/bin:/etc" }) =>
-          Effect.map(box.run({ command, env }), ({ report, stderr, stdout }) => [report.code, text(stderr), text(stdout)])
+          Effect.map(
+            box.run({ command, env }),
+            ({ report, stderr, stdout }) => [report.code, text(stderr), text(stdout)]
+          )
         expect(yield* outcome("nosuch")).toEqual([127, "contree: nosuch: not found in PATH (/bin:/etc)\n", ""])
         expect((yield* outcome("/no/such"))[0]).toBe(127)
         expect((yield* outcome("hosts"))[0]).toBe(126)
@@ -137,7 +144,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
         const box = yield* BoxFixture.Fixture
         expect(text((yield* box.run({ command: "pwd" })).stdout)).toBe("/\n")
         expect(text((yield* box.run({ command: "pwd", cwd: "/home" })).stdout)).toBe("/home\n")
-        expect(text((yield* box.run({ command: "./busybox", args: ["echo", "relative"], cwd: "/bin" })).stdout)).toBe("relative\n")
+        expect(text((yield* box.run({ command: "./busybox", args: ["echo", "relative"], cwd: "/bin" })).stdout)).toBe(
+          "relative\n"
+        )
       }))
 
     it.effect("a missing one is the command's failure, not the engine's", () =>
@@ -147,13 +156,18 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
         expect([missing.report.code, text(missing.stdout)]).toEqual([1, ""])
         expect(text(missing.stderr)).toBe("contree: working directory /it's missing: No such file or directory\n")
         const file = yield* box.run({ cwd: "/etc/hosts" })
-        expect([file.report.code, text(file.stderr)]).toEqual([1, "contree: working directory /etc/hosts: Not a directory\n"])
+        expect([file.report.code, text(file.stderr)]).toEqual([
+          1,
+          "contree: working directory /etc/hosts: Not a directory\n"
+        ])
       }))
 
     it.effect("under its host name, which /etc knows", () =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
-        const { stdout } = yield* box.sh("hostname; cat /etc/hostname; grep -c mybox-1 /etc/hosts", { hostname: "mybox-1" })
+        const { stdout } = yield* box.sh("hostname; cat /etc/hostname; grep -c mybox-1 /etc/hosts", {
+          hostname: "mybox-1"
+        })
         expect(text(stdout)).toBe("mybox-1\nmybox-1\n1\n")
       }))
 
@@ -161,7 +175,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
         Fs.chmodSync(`${box.store}/l/1`, 0o755)
-        const { spec, stdout } = yield* box.sh("echo a > /new && rm -r /home && mkdir /home && echo b > /home/f && stat -c %a /")
+        const { spec, stdout } = yield* box.sh(
+          "echo a > /new && rm -r /home && mkdir /home && echo b > /home/f && stat -c %a /"
+        )
         expect(text(stdout)).toBe("755\n")
         expect(Fs.readFileSync(`${box.store}/${spec.upper}/new`, "utf8")).toBe("a\n")
         expect(Fs.readdirSync(`${box.store}/${spec.upper}`).sort()).toEqual(["home", "new"])

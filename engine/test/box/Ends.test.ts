@@ -1,6 +1,7 @@
 import { describe, expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import * as Fs from "node:fs"
+import * as PidsLimit from "../../src/box/PidsLimit.js"
 import * as BoxFixture from "./BoxFixture.js"
 
 const { text } = BoxFixture
@@ -120,8 +121,16 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
 
     it.effect("by itself is a failure, not an exit", () =>
       Effect.gen(function*() {
-        expect(yield* killDuring((pids) => pids.at(0))).toMatchObject({ code: -1, killedFromOutside: true, timedOut: false })
-        expect(yield* killDuring((pids) => pids.at(1))).toMatchObject({ code: -1, killedFromOutside: true, timedOut: false })
+        expect(yield* killDuring((pids) => pids.at(0))).toMatchObject({
+          code: -1,
+          killedFromOutside: true,
+          timedOut: false
+        })
+        expect(yield* killDuring((pids) => pids.at(1))).toMatchObject({
+          code: -1,
+          killedFromOutside: true,
+          timedOut: false
+        })
       }))
   })
 
@@ -181,6 +190,30 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
       }))
   })
 
+  it.effect("its processes are counted by a cgroup where there is one, which goes with it", () =>
+    Effect.gen(function*() {
+      const box = yield* BoxFixture.Fixture
+      const folder = yield* PidsLimit.find(box.launcher.mode)
+      if (folder === undefined) {
+        console.warn("NOT RUN: the limit of processes. No pids cgroup can be made here; the doctor says so too.")
+        return
+      }
+      const spec = box.spec({ command: "sleep 1000 & sleep 1000", shell: true, timeoutSeconds: 1 })
+      let counted = 0
+      yield* box.launcher.run(spec, {
+        onSpawn: () =>
+          Effect.sync(() => {
+            const group = `${folder}/${spec.operationId}`
+            expect(Fs.readFileSync(`${group}/pids.max`, "utf8").trim()).toBe(String(PidsLimit.maxProcesses))
+            counted = Fs.readFileSync(`${group}/cgroup.procs`, "utf8").trim().split("\n").length
+          }),
+        onOutput: () => Effect.void
+      })
+      // bubblewrap, the box's init, `time` and the command at least
+      expect(counted).toBeGreaterThanOrEqual(4)
+      expect(Fs.existsSync(`${folder}/${spec.operationId}`)).toBe(false)
+    }))
+
   it.effect("200 runs, 16 at a time, leave no descriptor and no process", () =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
@@ -190,7 +223,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
       const numbers = Array.from({ length: 200 }, (_, i) => i)
       const all = yield* Effect.forEach(numbers, (i) => box.sh(`echo ${i}; exit ${i % 100}`), { concurrency: 16 })
       console.log(`200 runs at 16: ${Math.round(performance.now() - one)} ms`)
-      expect(all.map(({ report, stdout }) => [text(stdout), report.code])).toEqual(numbers.map((i) => [`${i}\n`, i % 100]))
+      expect(all.map(({ report, stdout }) => [text(stdout), report.code])).toEqual(
+        numbers.map((i) => [`${i}\n`, i % 100])
+      )
       yield* BoxFixture.eventually("the descriptors are closed", () => descriptors() <= before)
       expect(BoxFixture.processesWith(BoxFixture.markOf(box.store))).toEqual([])
     }))

@@ -26,7 +26,13 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place"
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
       const bytes = randomBytes(3_000_000)
-      const names = ["/plain", "/new folder/it's\na \"name\" $HOME *", "/deep/er/and/deeper", "/ä/-rf", "/deep/er/second"]
+      const names = [
+        "/plain",
+        "/new folder/it's\na \"name\" $HOME *",
+        "/deep/er/and/deeper",
+        "/ä/-rf",
+        "/deep/er/second"
+      ]
       const modes = [0o644, 0o4755, 0o600, 0o2070, 0o000]
       const { spec, stderr, stdout } = yield* box.sh(
         "umask; for f in \"$@\"; do sha256sum < \"$f\" | cut -c1-64; stat -c '%a %u %g %F' \"$f\"; done; stat -c '%a %u %g' '/new folder' /deep/er",
@@ -57,10 +63,13 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place"
       Fs.symlinkSync("../../../../../../real", `${layer}/relative`)
       Fs.symlinkSync("/etc/passwd", `${layer}/file-link`)
       const source = content(box.store)
-      const { spec, stdout } = yield* box.sh(`cat ${outside}/a /real/b /file-link; [ -L /file-link ] || echo replaced`, {
-        layers: ["l/1", "l/links"],
-        files: [file(source, "/absolute/a"), file(source, "/relative/b"), file(source, "/file-link")]
-      })
+      const { spec, stdout } = yield* box.sh(
+        `cat ${outside}/a /real/b /file-link; [ -L /file-link ] || echo replaced`,
+        {
+          layers: ["l/1", "l/links"],
+          files: [file(source, "/absolute/a"), file(source, "/relative/b"), file(source, "/file-link")]
+        }
+      )
       expect(text(stdout)).toBe("contentcontentcontentreplaced\n")
       expect(Fs.readdirSync(outside)).toEqual([])
       expect(Fs.existsSync(`${box.store}/${spec.upper}/real/b`)).toBe(true)
@@ -77,7 +86,10 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place"
       const { stdout } = yield* box.sh("cat /h/one /h/two; /bin/ls", {
         layers: ["l/1", "l/hard"],
         cwd: "/h",
-        files: [file(content(box.store, "new"), "/h/one"), file(content(box.store, "#!/bin/sh\necho mine\n"), "/bin/ls", 0o755)]
+        files: [
+          file(content(box.store, "new"), "/h/one"),
+          file(content(box.store, "#!/bin/sh\necho mine\n"), "/bin/ls", 0o755)
+        ]
       })
       expect(text(stdout)).toBe("newoldmine\n")
     }))
@@ -98,7 +110,10 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place"
       const box = yield* BoxFixture.Fixture
       const source = content(box.store)
       const refused = (destination: string, from = source) =>
-        Effect.map(Effect.flip(box.run({ files: [file(from, destination)] })), (error) => [error.reason, error.description])
+        Effect.map(
+          Effect.flip(box.run({ files: [file(from, destination)] })),
+          (error) => [error.reason, error.description]
+        )
       expect((yield* refused("/etc"))[0]).toBe("InvalidSpec")
       expect((yield* refused("/etc"))[1]).toContain("directory")
       expect((yield* refused("/etc/hosts/x"))[0]).toBe("InvalidSpec")

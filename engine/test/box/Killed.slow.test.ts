@@ -8,7 +8,13 @@ const boxes = 5
 /** Kills the program with SIGKILL when it says enough, or some time after it said that it is ready. */
 const killOnce = (store: string, when: { readonly lines: number; readonly delayMillis: number }): Promise<void> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "engine/test/box/killed-program.ts", store, String(boxes)], {
+    const child = spawn(process.execPath, [
+      "--import",
+      "tsx",
+      "engine/test/box/killed-program.ts",
+      store,
+      String(boxes)
+    ], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     let seen = ""
@@ -33,7 +39,9 @@ it.scopedLive("a program that is killed leaves no process, whenever it happens",
     for (const when of moments) {
       yield* Effect.promise(() => killOnce(store, when))
       yield* BoxFixture.eventually(
-        `no process of ${store} after ${JSON.stringify(when)}: ${BoxFixture.processesWith(BoxFixture.markOf(store)).join("\n")}`,
+        `no process of ${store} after ${JSON.stringify(when)}: ${
+          BoxFixture.processesWith(BoxFixture.markOf(store)).join("\n")
+        }`,
         () => BoxFixture.processesWith(BoxFixture.markOf(store)).length === 0,
         10
       )

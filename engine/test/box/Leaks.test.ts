@@ -58,7 +58,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
       // `echo` is a builtin and the glob opens one of its own, which is closed when it is printed
-      const { stdout } = yield* box.sh("for f in /proc/self/fd/*; do [ -e $f ] && echo ${f##*/}; done", { stdin: "open" })
+      const { stdout } = yield* box.sh("for f in /proc/self/fd/*; do [ -e $f ] && echo ${f##*/}; done", {
+        stdin: "open"
+      })
       expect(text(stdout)).toBe("0\n1\n2\n")
       const other = yield* box.sh("for f in /proc/2/fd/*; do readlink $f; done; kill -0 1 && echo alive")
       expect(text(other.stdout)).not.toContain("socket:")
@@ -77,8 +79,11 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
       const { stdout } = yield* box.run({ command: "cat", args: ["/proc/self/status"] })
-      const mask = (name: string): bigint => BigInt(`0x${new RegExp(`${name}:\\s+(\\S+)`).exec(text(stdout))?.[1] ?? "0"}`)
-      for (const name of ["CapPrm", "CapEff", "CapInh", "CapAmb"]) expect([name, mask(name) & ~allowed]).toEqual([name, 0n])
+      const mask = (name: string): bigint =>
+        BigInt(`0x${new RegExp(`${name}:\\s+(\\S+)`).exec(text(stdout))?.[1] ?? "0"}`)
+      for (const name of ["CapPrm", "CapEff", "CapInh", "CapAmb"]) {
+        expect([name, mask(name) & ~allowed]).toEqual([name, 0n])
+      }
       expect(mask("CapEff")).toBe(allowed)
       expect(text(stdout)).toMatch(/NoNewPrivs:\s+1/)
     }))
@@ -101,9 +106,13 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
         "hostname other",
         "chroot /proc/1/root /bin/busybox ls /proc/1/root/var/tmp"
       ]
-      const codes = yield* Effect.forEach(tried, (script) => Effect.map(box.sh(script), ({ report }) => [script, report.code !== 0]), {
-        concurrency: 4
-      })
+      const codes = yield* Effect.forEach(
+        tried,
+        (script) => Effect.map(box.sh(script), ({ report }) => [script, report.code !== 0]),
+        {
+          concurrency: 4
+        }
+      )
       expect(codes).toEqual(tried.map((script) => [script, true]))
       expect(hostname()).not.toBe("other")
     }))
@@ -118,7 +127,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
   it.effect("/dev is a usual one", () =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
-      const { stdout } = yield* box.sh("head -c 4 /dev/urandom | wc -c; echo x > /dev/null; echo y > /dev/shm/y && cat /dev/shm/y; stat -c %a /dev/shm")
+      const { stdout } = yield* box.sh(
+        "head -c 4 /dev/urandom | wc -c; echo x > /dev/null; echo y > /dev/shm/y && cat /dev/shm/y; stat -c %a /dev/shm"
+      )
       expect(text(stdout)).toBe("4\ny\n1777\n")
       const full = yield* box.run({ command: "dd", args: ["if=/dev/zero", "of=/dev/shm/big", "bs=1M", "count=100"] })
       expect(text(full.stderr)).toContain("No space left")
@@ -131,14 +142,22 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
         const server = yield* listen
         const address = server.address()
         const port = address !== null && typeof address === "object" ? address.port : 0
-        const script = `ls /proc/sys/net/ipv4/conf | grep -v -E '^(all|default)$'; tail -n +3 /proc/net/dev | cut -d: -f1; nc -w 2 127.0.0.1 ${port} </dev/null; echo $?`
+        const script =
+          `ls /proc/sys/net/ipv4/conf | grep -v -E '^(all|default)$'; tail -n +3 /proc/net/dev | cut -d: -f1; nc -w 2 127.0.0.1 ${port} </dev/null; echo $?`
         const none = yield* box.sh(script)
-        expect(text(none.stdout).split("\n").map((line) => line.trim()).filter((line) => line === "lo").length).toBeGreaterThan(0)
+        expect(text(none.stdout).split("\n").map((line) => line.trim()).filter((line) => line === "lo").length)
+          .toBeGreaterThan(0)
         expect(text(none.stdout)).not.toContain("host")
         expect(text(none.stdout)).not.toMatch(/eth|ens|enp/)
         const host = yield* box.sh(`nc -w 5 127.0.0.1 ${port} </dev/null; cat /etc/resolv.conf`, { network: "host" })
         expect(text(host.stdout)).toBe(`host\n${Fs.readFileSync("/etc/resolv.conf", "utf8")}`)
-        expect(text((yield* box.sh("(echo hi | nc -l -p 8080 &); until nc -w 2 127.0.0.1 8080 </dev/null 2>/dev/null; do :; done")).stdout)).toBe("hi\n")
+        expect(
+          text(
+            (yield* box.sh(
+              "(echo hi | nc -l -p 8080 &); until nc -w 2 127.0.0.1 8080 </dev/null 2>/dev/null; do :; done"
+            )).stdout
+          )
+        ).toBe("hi\n")
       }))
   })
 })

@@ -36,11 +36,16 @@ const reasonOf = (overrides: Partial<BoxSpec>, mode: "root" | "user" = "root"): 
   )
 
 describe("quoting", () => {
-  it.prop("a shell reads back what was quoted", [fc.array(fc.string({ unit: "binary" }), { maxLength: 20 })], ([list]) => {
-    const usable = list.map((word) => Buffer.from(word.replaceAll("\0", "")).toString("utf8"))
-    const output = execFileSync("/bin/sh", ["-c", `printf '%s\\0' x ${words(usable)}`], { encoding: "utf8" })
-    expect(output.split("\0").slice(1, -1)).toEqual(usable)
-  }, { fastCheck: { numRuns: 40 } })
+  it.prop(
+    "a shell reads back what was quoted",
+    [fc.array(fc.string({ unit: "binary" }), { maxLength: 20 })],
+    ([list]) => {
+      const usable = list.map((word) => Buffer.from(word.replaceAll("\0", "")).toString("utf8"))
+      const output = execFileSync("/bin/sh", ["-c", `printf '%s\\0' x ${words(usable)}`], { encoding: "utf8" })
+      expect(output.split("\0").slice(1, -1)).toEqual(usable)
+    },
+    { fastCheck: { numRuns: 40 } }
+  )
 
   it("a quote is the only character that needs care", () => {
     expect(quote("a'b\"c\n$`\\")).toBe(`'a'\\''b"c\n$\`\\'`)
@@ -119,7 +124,9 @@ describe("the shim's report", () => {
   const line = "report op 3 0.25 0.50 4000 10 2 7 8 16 24 0 0 0 1 2 3"
 
   it("is read with its units", () => {
-    const report = Option.getOrThrow(ShimReport.parse(`pid 3\nCommand exited with non-zero status 3\n${line}\n`, "op", 4))
+    const report = Option.getOrThrow(
+      ShimReport.parse(`pid 3\nCommand exited with non-zero status 3\n${line}\n`, "op", 4)
+    )
     expect([report.code, report.signal]).toEqual([3, -1])
     expect(report.resources).toMatchObject({
       userTimeUs: 250_000,
@@ -142,11 +149,17 @@ describe("the shim's report", () => {
     expect([report.code, report.signal]).toEqual([-1, 15])
   })
 
-  it.prop("whatever a command writes there is none, or well-formed", [fc.string(), fc.array(fc.integer())], ([noise, numbers]) => {
-    for (const text of [noise, `report op ${numbers.join(" ")}`, `report op ${noise}`, `report other ${line.slice(10)}`]) {
-      const found = ShimReport.parse(text, "op", 1)
-      if (Option.isSome(found)) expect(Number.isInteger(found.value.code)).toBe(true)
+  it.prop(
+    "whatever a command writes there is none, or well-formed",
+    [fc.string(), fc.array(fc.integer())],
+    ([noise, numbers]) => {
+      for (
+        const text of [noise, `report op ${numbers.join(" ")}`, `report op ${noise}`, `report other ${line.slice(10)}`]
+      ) {
+        const found = ShimReport.parse(text, "op", 1)
+        if (Option.isSome(found)) expect(Number.isInteger(found.value.code)).toBe(true)
+      }
+      expect(Option.isSome(ShimReport.parse(`${noise}\n${line}\n`, "op", 1))).toBe(true)
     }
-    expect(Option.isSome(ShimReport.parse(`${noise}\n${line}\n`, "op", 1))).toBe(true)
-  })
+  )
 })

@@ -51,11 +51,14 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the streams of a box", (it) 
         // 4 MiB to a reader that stops: what is written beyond the pipe must not have been written
         const fiber = yield* Effect.fork(
           box.run({
-            command: "i=0; while [ $i -lt 64 ]; do dd if=/dev/zero bs=65536 count=1 2>/dev/null; i=$((i+1)); echo $i >&2; done",
+            command:
+              "i=0; while [ $i -lt 64 ]; do dd if=/dev/zero bs=65536 count=1 2>/dev/null; i=$((i+1)); echo $i >&2; done",
             shell: true
           }, {
             onOutput: (stream, piece) => {
-              if (stream === "stdout") return Effect.zipRight(Deferred.succeed(arrived, undefined), Deferred.await(gate))
+              if (stream === "stdout") {
+                return Effect.zipRight(Deferred.succeed(arrived, undefined), Deferred.await(gate))
+              }
               return Effect.sync(() => (blocked = Number(text(piece).trim().split("\n").at(-1))))
             }
           })
@@ -74,7 +77,8 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the streams of a box", (it) 
         const slow = () => Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 20)))
         const all = yield* Effect.forEach(
           Array.from({ length: 12 }),
-          () => box.run({ command: "head -c 60000 /dev/zero; echo end >&2; kill -9 $$", shell: true }, { onOutput: slow }),
+          () =>
+            box.run({ command: "head -c 60000 /dev/zero; echo end >&2; kill -9 $$", shell: true }, { onOutput: slow }),
           { concurrency: 6 }
         )
         expect(all.map(({ stderr, stdout }) => [stdout.length, text(stderr)])).toEqual(all.map(() => [60_000, "end\n"]))
@@ -98,7 +102,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the streams of a box", (it) 
     it.effect("goes through /dev/stdout and /dev/stderr too", () =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
-        const { stderr, stdout } = yield* box.sh("echo out > /dev/stdout; echo err > /dev/stderr; echo fd > /proc/self/fd/1")
+        const { stderr, stdout } = yield* box.sh(
+          "echo out > /dev/stdout; echo err > /dev/stderr; echo fd > /proc/self/fd/1"
+        )
         expect([text(stdout), text(stderr)]).toEqual(["out\nfd\n", "err\n"])
       }))
   })
@@ -149,7 +155,9 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the streams of a box", (it) 
         expect(late.reason).toBe("StdinClosed")
         const closed = yield* Deferred.make<BoxHandle>()
         yield* box.run({ command: "true" }, { onSpawn: (it) => Deferred.succeed(closed, it) })
-        expect((yield* Effect.flip((yield* Deferred.await(closed)).writeStdin(bytes("x"), false))).reason).toBe("StdinClosed")
+        expect((yield* Effect.flip((yield* Deferred.await(closed)).writeStdin(bytes("x"), false))).reason).toBe(
+          "StdinClosed"
+        )
       }))
 
     it.effect("that nobody reads is given up when the command ends", () =>

@@ -20,7 +20,10 @@ exec setpriv --reuid ${nobody} --regid ${nobody} --clear-groups "$folder/node" n
   --configLoader runner --reporter verbose --maxWorkers 2 "$@"
 `
 
-const run = (folder: string, tests: ReadonlyArray<string>): Promise<{ readonly ok: boolean; readonly output: string }> =>
+const run = (
+  folder: string,
+  tests: ReadonlyArray<string>
+): Promise<{ readonly ok: boolean; readonly output: string }> =>
   new Promise((done) => {
     const env = {
       PATH: process.env["PATH"],

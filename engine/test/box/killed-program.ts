@@ -9,11 +9,18 @@ const boxes = Number(process.argv[3])
 const program = Effect.gen(function*() {
   const launcher = yield* make({ store })
   process.stdout.write("ready\n")
-  yield* Effect.forEach(Array.from({ length: boxes }), () =>
-    launcher.run(specIn(store, { command: "setsid sleep 1000 & sleep 1000 & echo on; sleep 1000", shell: true, stdin: "open" }), {
-      onSpawn: () => Effect.void,
-      onOutput: () => Effect.sync(() => process.stdout.write("on\n"))
-    }), { concurrency: "unbounded" })
+  yield* Effect.forEach(
+    Array.from({ length: boxes }),
+    () =>
+      launcher.run(
+        specIn(store, { command: "setsid sleep 1000 & sleep 1000 & echo on; sleep 1000", shell: true, stdin: "open" }),
+        {
+          onSpawn: () => Effect.void,
+          onOutput: () => Effect.sync(() => process.stdout.write("on\n"))
+        }
+      ),
+    { concurrency: "unbounded" }
+  )
 })
 
 void Effect.runPromise(Effect.scoped(program))

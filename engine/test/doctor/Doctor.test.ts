@@ -95,13 +95,20 @@ describe("what the doctor prints", () => {
   const checks: ReadonlyArray<Doctor.Check> = [
     { name: "platform", status: "ok", detail: "Linux 6.1", fix: undefined },
     { name: "process limit", status: "warning", detail: "none", fix: "type this" },
-    { name: "busybox", status: "failed", detail: "no `busybox` in PATH ".repeat(8), fix: "apt-get install busybox-static" }
+    {
+      name: "busybox",
+      status: "failed",
+      detail: "no `busybox` in PATH ".repeat(8),
+      fix: "apt-get install busybox-static"
+    }
   ]
 
   it("is aligned, wrapped, and ends with a verdict", () => {
     const output = Doctor.render(checks, { color: false, width: 60 })
     expect(output.split("\n").filter((line) => !line.includes("→")).every((line) => line.length <= 60)).toBe(true)
-    const columns = output.split("\n").filter((line) => /[✓!✗]/.test(line)).map((line) => /^ {2}. \S+( \S+)? +/.exec(line)?.[0].length)
+    const columns = output.split("\n").filter((line) => /[✓!✗]/.test(line)).map((line) =>
+      /^ {2}. \S+( \S+)? +/.exec(line)?.[0].length
+    )
     expect(new Set(columns).size).toBe(1)
     expect(output).toContain("→ apt-get install busybox-static\n")
     expect(output).toContain("Boxes cannot run here yet: one thing has to be fixed.")
