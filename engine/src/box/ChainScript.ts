@@ -9,7 +9,7 @@
  * - It opens them for reading and writing first, so that no open can block for ever when the engine dies, says `up`,
  *   and goes on when the engine has its ends. An engine that is gone answers nothing: the end of the chain.
  * - It joins its cgroup in the background, because the kernel takes 10 to 20 ms for that, and waits for it before the first
- * process that must not be outside.
+ * process that must not be outside. Its file is opened before /sys is covered.
  * - busybox' `mount` because it makes one mount(2) call: the newer interface cuts an option at 256 bytes.
  * - Placeholders of /etc/hosts and the like are covered only where the image has them and they are empty: a file with
  *   content is the image's own.
@@ -31,7 +31,11 @@ for f in /proc/self/fd/*; do
   case $n in 0|1|2|3) ;; *) eval "exec $n>&-" ;; esac
 done
 ulimit -c 0
-if [ -n "$cgroup" ]; then echo $$ > "$cgroup/cgroup.procs" & fi
+if [ -n "$cgroup" ] && [ -w "$cgroup/cgroup.procs" ]; then
+  exec 4>"$cgroup/cgroup.procs"
+  echo $$ >&4 &
+  exec 4>&-
+fi
 cd "$store" 2>/dev/null || fail store "$store cannot be entered"
 e=$($B mount -n -o bind "$dir" /sys 2>&1) || fail bind "$e"
 i=
