@@ -19,6 +19,8 @@ export interface Engine {
   readonly log: EventLog
   readonly concurrency: number
   readonly maxUploadBytes: number
+  /** how often a stream of events that has nothing to say shows that it lives */
+  readonly keepAliveMillis: number
   /** for requests that are silent about it */
   readonly network: "host" | "none"
 }

@@ -27,14 +27,6 @@ import type { Answer, Route } from "./Route.js"
 
 const encoder = new TextEncoder()
 
-/**
- * How often a stream that has nothing to say shows that it lives.
- *
- * @since 0.1.0
- * @category defaults
- */
-export const keepAliveInterval = "15 seconds"
-
 const keepAlive = encoder.encode(": keepalive\n\n")
 
 const frame = (line: EventLine): string => `id: ${line.id}\nevent: ${line.type}\ndata: ${line.json}\n\n`
@@ -131,7 +123,8 @@ const broken = (error: EventLogError | StoreError): Stream.Stream<Uint8Array> =>
 
 // Without a first chunk the headers would wait for the first event.
 const opening = Stream.make(keepAlive)
-const ticks = Stream.as(Stream.fromSchedule(Schedule.spaced(keepAliveInterval)), keepAlive)
+const ticks = (millis: number): Stream.Stream<Uint8Array> =>
+  Stream.as(Stream.fromSchedule(Schedule.spaced(millis)), keepAlive)
 
 const events = (engine: Engine): Answer =>
   Effect.gen(function*() {
@@ -152,7 +145,7 @@ const events = (engine: Engine): Answer =>
       ),
       Stream.mapChunks(frames),
       Stream.catchAll(broken),
-      (frames) => follow ? Stream.merge(frames, ticks, { haltStrategy: "left" }) : frames
+      (frames) => follow ? Stream.merge(frames, ticks(engine.keepAliveMillis), { haltStrategy: "left" }) : frames
     )
     return yield* Reply.stream(200, Stream.concat(opening, body), {
       contentType: "text/event-stream",

@@ -149,6 +149,13 @@ const boundDrain = (server: Http.Server): void => {
   })
 }
 
+// first no more are let in: one that came after the others were cut would keep the server from closing, unanswered
+const shut = (server: Http.Server): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeAllConnections()
+  })
+
 const settled = (active: { count: number }): Effect.Effect<void> =>
   Effect.sleep("2 millis").pipe(
     Effect.repeat({ until: () => active.count === 0 }),
@@ -181,7 +188,7 @@ export const start = (
         })
       )
     )
-    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.sync(() => node.closeAllConnections()), settled(active)))
+    yield* Effect.addFinalizer(() => Effect.zipRight(shut(node), settled(active)))
     boundDrain(node)
     yield* server.serve(application(engine, token), counted(active)).pipe(
       HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),

@@ -40,6 +40,8 @@ export interface Options {
   readonly network?: "none" | "host" | undefined
   /** Bytes of one uploaded file; more is 413. Default 2 GiB. */
   readonly maxUploadBytes?: number | undefined
+  /** How often, in milliseconds, a stream of events that has nothing to say shows that it lives. Default 15,000. */
+  readonly keepAliveMillis?: number | undefined
   /** A connection that carries no byte for so many milliseconds is cut. Default 120,000. */
   readonly idleMillis?: number | undefined
 }
@@ -50,7 +52,12 @@ export interface Options {
  * @since 0.1.0
  * @category defaults
  */
-export const defaults = { concurrency: 50, network: "none", maxUploadBytes: 2 * 1024 ** 3 } as const
+export const defaults = {
+  concurrency: 50,
+  network: "none",
+  maxUploadBytes: 2 * 1024 ** 3,
+  keepAliveMillis: 15_000
+} as const
 
 /**
  * Where the store is when nobody says. `XDG_DATA_HOME` counts only when it is absolute, as its specification says.
@@ -91,6 +98,7 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
       log,
       concurrency,
       maxUploadBytes: options.maxUploadBytes ?? defaults.maxUploadBytes,
+      keepAliveMillis: options.keepAliveMillis ?? defaults.keepAliveMillis,
       network: options.network ?? defaults.network
     }, { idleMillis: options.idleMillis })
     // before the connections go, so that whoever follows a run still reads its end
