@@ -55,14 +55,17 @@ describe("a path", () => {
   it.scoped("goes through links of one layer into another", () =>
     Effect.gen(function*() {
       const tree = yield* treeOf(
-        "mkdir -p real/sub lib && ln -s real link && echo low > real/sub/f && echo lib > lib/x",
+        "mkdir -p real/sub lib && ln -s real link && echo low > real/sub/f && echo lib > lib/x && echo x > gone && mkdir went",
         "echo high > real/sub/f && ln -s ../link/sub lib/sub",
-        "rm lib/x && mkdir lib/x && ln -s ../sub/f lib/x/f",
+        "rm gone && rmdir went && rm lib/x && mkdir lib/x && ln -s ../sub/f lib/x/f",
         "rm -rf real/sub && mkdir real/sub && echo new > real/sub/g"
       )
       expect(yield* text(tree, "/lib/sub/g")).toBe("new\n")
       expect(yield* reason(tree.read("/lib/x/f"))).toBe("NotFound")
       expect((yield* tree.stat("/lib/x/f", { follow: false })).symlink_to).toBe("../sub/f")
+      expect(yield* reason(tree.stat("/gone"))).toBe("NotFound")
+      expect(yield* reason(tree.list("/went"))).toBe("NotFound")
+      expect((yield* tree.list("/")).map(({ path }) => path)).toEqual(["lib", "link", "real"])
       expect((yield* tree.list("/link/sub")).map(({ path }) => path)).toEqual(["g"])
     }))
 

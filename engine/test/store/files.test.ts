@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, Stream, TestClock } from "effect"
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { freshStore } from "./support.js"
+import { emptyStore } from "./support.js"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const sha256 = (...parts: ReadonlyArray<Uint8Array>): string =>
@@ -13,7 +13,7 @@ const page = { limit: 100, offset: 0 }
 describe("upload", () => {
   it.scoped("keeps the bytes under their digest, and the same bytes once", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       yield* TestClock.setTime(5000)
       const first = yield* store.files.upload(Stream.make(bytes("hel"), bytes(""), bytes("lo")), { maxBytes: 5 })
       expect(first).toMatchObject({ sha256: sha256(bytes("hello")), size: 5, createdAt: { seconds: 5, nanos: 0 } })
@@ -39,7 +39,7 @@ describe("upload", () => {
 
   it.scoped("puts back a file that was lost from the disk", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       const first = yield* store.files.upload(Stream.make(bytes("x")), { maxBytes })
       rmSync(store.files.path(first))
       const second = yield* store.files.upload(Stream.make(bytes("x")), { maxBytes })
@@ -49,7 +49,7 @@ describe("upload", () => {
 
   it.scoped("holds many uploads of the same and of other bytes at once", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       const rows = yield* Effect.forEach(
         Array.from({ length: 20 }, (_, n) => n % 4),
         (n) => store.files.upload(Stream.make(bytes("x".repeat(100_000)), bytes(String(n))), { maxBytes }),
@@ -63,7 +63,7 @@ describe("upload", () => {
 describe("an upload that does not end well leaves nothing", () => {
   it.scoped("too many bytes", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       let taken = 0
       const endless = Stream.repeatEffect(Effect.sync(() => (taken++, bytes("abc"))))
       const error = yield* Effect.flip(store.files.upload(endless, { maxBytes: 10 }))
@@ -74,7 +74,7 @@ describe("an upload that does not end well leaves nothing", () => {
 
   it.scoped("a stream that fails", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       const failing = Stream.concat(Stream.make(bytes("abc")), Stream.fail("gone" as const))
       expect(yield* Effect.flip(store.files.upload(failing, { maxBytes }))).toBe("gone")
       expect([readdirSync(`${store.path}/files`), readdirSync(`${store.path}/tmp`)]).toEqual([[], []])
@@ -83,7 +83,7 @@ describe("an upload that does not end well leaves nothing", () => {
 
   it.scoped("an interruption", () =>
     Effect.gen(function*() {
-      const store = yield* freshStore
+      const store = yield* emptyStore
       const waiting = yield* Deferred.make<void>()
       const stuck = Stream.concat(
         Stream.make(bytes("x".repeat(1 << 20))),

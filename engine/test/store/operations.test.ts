@@ -2,13 +2,13 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Option, TestClock } from "effect"
 import { ImageId } from "effect-contree/Ids"
 import { randomUUID } from "node:crypto"
-import { freshStore, newOperation } from "./support.js"
+import { emptyStore, newOperation } from "./support.js"
 
 const page = { limit: 100, offset: 0 }
 
 it.scoped("keeps every field, and says when it was made", () =>
   Effect.gen(function*() {
-    const store = yield* freshStore
+    const store = yield* emptyStore
     yield* TestClock.setTime(1_700_000_000_123)
     const id = yield* newOperation
     const imageId = ImageId.make(randomUUID())
@@ -51,7 +51,7 @@ it.scoped("keeps every field, and says when it was made", () =>
 
 it.scoped("moves only from the states named", () =>
   Effect.gen(function*() {
-    const store = yield* freshStore
+    const store = yield* emptyStore
     const id = yield* newOperation
     yield* store.operations.create({ id, kind: "instance" })
     const to = (from: ReadonlyArray<string>, state: string) =>
@@ -68,7 +68,7 @@ it.scoped("moves only from the states named", () =>
 
 it.scoped("lists newest first, filtered and in pages", () =>
   Effect.gen(function*() {
-    const store = yield* freshStore
+    const store = yield* emptyStore
     const ids = yield* Effect.forEach([0, 1, 2, 3, 4], (n) =>
       Effect.gen(function*() {
         // The last two share a moment: the order stays that of making.
