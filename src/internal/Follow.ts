@@ -131,9 +131,10 @@ const drain = (
 ): Effect.Effect<Stream.Stream<Event.OperationEvent>, Errors.FollowError> => {
   if (phase.left === 0) {
     state.phase = { _tag: "Done" }
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now)).pipe(
-      Effect.map(Stream.fromIterable)
-    )
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now))
+      .pipe(
+        Effect.map(Stream.fromIterable)
+      )
   }
   return Effect.as(
     phase.left === maxDrains ? Effect.void : pause(state, Option.none()),
@@ -162,7 +163,9 @@ const probe = (
       state.failures++
       if (state.failures < maxFailures) return Effect.succeedNone
       // the connection says more than the probe, unless there is no such operation at all
-      return Effect.fail(failure._tag === "NotFoundError" || Option.isNone(error) ? failure : toFollowError(source, error))
+      return Effect.fail(
+        failure._tag === "NotFoundError" || Option.isNone(error) ? failure : toFollowError(source, error)
+      )
     },
     onSuccess: (operation) => {
       state.failures = 0

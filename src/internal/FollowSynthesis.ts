@@ -42,7 +42,9 @@ export const makeProgress = (after: number | undefined): Progress => {
     accept: (event) => {
       if (lastId !== undefined && event.id <= lastId) return false
       lastId = event.id
-      if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) read[event.type] += sizeOf(event.data)
+      if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) {
+        read[event.type] += sizeOf(event.data)
+      }
       return true
     },
     read: (stream) => read[stream],
@@ -92,7 +94,9 @@ export const synthesise = (
         const repr = result?.[name]
         if (repr === undefined || repr === null) continue
         const bytes = StreamRepr.toBytes(repr)
-        if (bytes === undefined) return Effect.fail(lost(source, `the log is gone, and ${name} in the status is no base64`))
+        if (bytes === undefined) {
+          return Effect.fail(lost(source, `the log is gone, and ${name} in the status is no base64`))
+        }
         const rest = bytes.subarray(progress.read(name))
         if (rest.length > 0) add(name, { ...StreamRepr.fromBytes(rest), truncated: repr.truncated === true }, 1)
       }

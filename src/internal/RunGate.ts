@@ -51,7 +51,8 @@ export const make = (
         running.add(cancel)
         return Effect.zipRight(Effect.sync(() => running.delete(cancel)), leaveOuter)
       }),
-    tagged: (id, tag) => Effect.zipRight(Effect.sync(() => tags.set(tagKey(id, tag), { id, tag })), outer.tagged(id, tag)),
+    tagged: (id, tag) =>
+      Effect.zipRight(Effect.sync(() => tags.set(tagKey(id, tag), { id, tag })), outer.tagged(id, tag)),
     untagged: (id, tag) => Effect.zipRight(Effect.sync(() => tags.delete(tagKey(id, tag))), outer.untagged(id, tag))
   }
   const shut = Effect.suspend(() => {

@@ -97,8 +97,13 @@ const normalise = (sha256: string): Ids.Sha256 | undefined => {
 }
 
 const stream = (api: ApiService, filter: Filter | undefined, number: number): ReturnType<Service["stream"]> =>
-  Stream.unwrap(Effect.map(Paging.period("Files.list", filter), (period) =>
-    Stream.map(Paging.pages(number, (page) => api.listFiles({ ...period, ...page })), toInfo)))
+  Stream.unwrap(
+    Effect.map(Paging.period("Files.list", filter), (period) =>
+      Stream.map(
+        Paging.pages(number, (page) => api.listFiles({ ...period, ...page })),
+        toInfo
+      ))
+  )
 
 /**
  * @since 0.1.0
@@ -112,7 +117,10 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
       Effect.suspend((): Effect.Effect<Wire.File, Errors.LookupError> => {
         const digest = normalise(sha256)
         return digest !== undefined ? api.getFile(digest) : Effect.fail(
-          new Errors.NotFoundError({ method: "Files.get", description: "this is no SHA-256 in hexadecimal: nothing was sent" })
+          new Errors.NotFoundError({
+            method: "Files.get",
+            description: "this is no SHA-256 in hexadecimal: nothing was sent"
+          })
         )
       }).pipe(Effect.map(toInfo), Effect.withSpan("Contree.Files.get")),
     exists: (sha256) =>

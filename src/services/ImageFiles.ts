@@ -73,7 +73,8 @@ const toGrepResult = (result: Wire.GrepResult): GrepResult => ({
 const decoder = (encoding: string): Effect.Effect<TextDecoder, Errors.DecodeError> =>
   Effect.try({
     try: () => new TextDecoder(encoding, { ignoreBOM: true }),
-    catch: () => new Errors.DecodeError({ method: "Image.readText", description: `unknown encoding ${JSON.stringify(encoding)}` })
+    catch: () =>
+      new Errors.DecodeError({ method: "Image.readText", description: `unknown encoding ${JSON.stringify(encoding)}` })
   })
 
 /**
@@ -112,8 +113,11 @@ export const make = (
 
   return {
     ls: (path = "/") =>
-      at("Image.ls", path, (id, folder) =>
-        Effect.map(api.listDirectory(id, folder), ({ files }) => files.map(toEntry(folder)))),
+      at(
+        "Image.ls",
+        path,
+        (id, folder) => Effect.map(api.listDirectory(id, folder), ({ files }) => files.map(toEntry(folder)))
+      ),
     // A folder is no file to the one check, and a file no folder to the other.
     exists: (path) =>
       at("Image.exists", path, (id, rootedPath) => {
@@ -129,8 +133,12 @@ export const make = (
       }),
     read: (path) => at("Image.read", path, bytes),
     readText: (path, encoding = "utf-8") =>
-      at("Image.readText", path, (id, rootedPath) =>
-        Effect.flatMap(decoder(encoding), (text) => Effect.map(bytes(id, rootedPath), (all) => text.decode(all)))),
+      at(
+        "Image.readText",
+        path,
+        (id, rootedPath) =>
+          Effect.flatMap(decoder(encoding), (text) => Effect.map(bytes(id, rootedPath), (all) => text.decode(all)))
+      ),
     readStream: (path) => streamAt("Image.readStream", path, api.downloadFile),
     archive: (path) => streamAt("Image.archive", path, api.archive),
     grep: (pattern, options) => {

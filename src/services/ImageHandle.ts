@@ -68,7 +68,8 @@ const over = (method: string): Effect.Effect<never, Errors.DisposableImageRunErr
   Effect.suspend(() =>
     new Errors.DisposableImageRunError({
       method,
-      description: "it is the image of a disposable run, which was thrown away: run with { disposable: false } to keep it"
+      description:
+        "it is the image of a disposable run, which was thrown away: run with { disposable: false } to keep it"
     })
   )
 
@@ -98,20 +99,27 @@ const setTag = (
   tag: Ids.Tag,
   say: (description: string) => Errors.FailedOperationError
 ): Effect.Effect<void, Errors.FailedOperationError | Errors.LookupError> =>
-  Effect.catchTag(putTag(deps, id, tag), "ConflictError", (e) =>
-    say(`the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`))
+  Effect.catchTag(
+    putTag(deps, id, tag),
+    "ConflictError",
+    (e) =>
+      say(
+        `the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`
+      )
+  )
 
-const keptFrom = (deps: Gated) => (tag: Option.Option<Ids.Tag>): RunOutcome.ToImage<KeptImage> => (operation, _, say) => {
-  const id = operation.result_image_uuid ?? operation.result?.image
-  if (id === undefined || id === null) {
-    return say("it left no image, although one was asked for; a command that is killed by its timeout may leave none")
+const keptFrom =
+  (deps: Gated) => (tag: Option.Option<Ids.Tag>): RunOutcome.ToImage<KeptImage> => (operation, _, say) => {
+    const id = operation.result_image_uuid ?? operation.result?.image
+    if (id === undefined || id === null) {
+      return say("it left no image, although one was asked for; a command that is killed by its timeout may leave none")
+    }
+    const image = kept(deps, id, tag)
+    return Option.match(tag, {
+      onNone: () => Effect.succeed(image),
+      onSome: (name) => Effect.as(setTag(deps, id, name, say), image)
+    })
   }
-  const image = kept(deps, id, tag)
-  return Option.match(tag, {
-    onNone: () => Effect.succeed(image),
-    onSome: (name) => Effect.as(setTag(deps, id, name, say), image)
-  })
-}
 
 /**
  * The result of a run that somebody else asked for: with its image, if it left one.
@@ -155,7 +163,9 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   }
 
   /** the image's id, looked up anew for a tag */
-  readonly #resolve = (method: string): Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError> =>
+  readonly #resolve = (
+    method: string
+  ): Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError> =>
     Effect.zipRight(
       this.#deps.gate.check(method),
       "id" in this.#ref ? Effect.succeed(this.#ref.id) : this.#deps.api.findImageByTag(this.#ref.tag)

@@ -87,7 +87,11 @@ export const start = <I extends Image, F extends File.Content, EI, RI>(
     return { lifecycle, plan }
   })
 
-const timedOut = (method: string, operationId: Ids.OperationId, limit: Duration.Duration): Errors.OperationTimedOutError =>
+const timedOut = (
+  method: string,
+  operationId: Ids.OperationId,
+  limit: Duration.Duration
+): Errors.OperationTimedOutError =>
   new Errors.OperationTimedOutError({
     method,
     operationId,
@@ -192,7 +196,9 @@ export const stream = <I extends Image, C extends boolean, F extends File.Conten
     const check = failing(options.check)
     const concluded = Effect.flatMap(views.ending, ({ exit }) =>
       check(method, operationId, exit, { stdoutTail: tails.Stdout.text(), stderrTail: tails.Stderr.text() }))
-    const output = views.output(() => true).pipe(
+    const output = views.output(() =>
+      true
+    ).pipe(
       Stream.mapChunks(Chunk.map((out) => {
         if (options.check === true) tails[out._tag].add(out.bytes)
         return out

@@ -117,7 +117,8 @@ const pin = (deps: Gated, image: Image): Effect.Effect<KeptImage, Errors.LookupE
       )
   })
 
-const use = (deps: Gated): Service["use"] => <const S extends boolean = false>(
+const use = (deps: Gated): Service["use"] =>
+<const S extends boolean = false>(
   ref: Reference.Input,
   options?: { readonly strict?: S | undefined }
 ) => {

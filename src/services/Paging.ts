@@ -30,8 +30,10 @@ const moment = (
     ? DateTime.make(when)
     : DateTime.isDateTime(when)
     ? Option.some(when)
-    : Option.flatMap(Duration.decodeUnknown(when), (ago) =>
-      Duration.isFinite(ago) ? Option.some(DateTime.subtractDuration(now, ago)) : Option.none())
+    : Option.flatMap(
+      Duration.decodeUnknown(when),
+      (ago) => Duration.isFinite(ago) ? Option.some(DateTime.subtractDuration(now, ago)) : Option.none()
+    )
   return Option.match(at, {
     onNone: () => Effect.fail(refuse(method, argument, "expected a DateTime, a Date or a duration such as \"2 days\"")),
     onSome: (time) => Effect.succeed(DateTime.formatIso(time))

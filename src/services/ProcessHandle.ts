@@ -41,7 +41,9 @@ const stateOf = (status: Wire.OperationStatus | null | undefined): State => {
 const ranks: Readonly<Record<State, number>> = { Prepared: 0, Executing: 1, Succeeded: 2, Failed: 2 }
 
 /** what an event says of the state, if it says something */
-const stateFrom = (event: { readonly type: string; readonly spid?: number | null; readonly data: { readonly [k: string]: unknown } }) => {
+const stateFrom = (
+  event: { readonly type: string; readonly spid?: number | null; readonly data: { readonly [k: string]: unknown } }
+) => {
   if (event.type === "spawn" && event.spid === 1) return Option.some<State>("Executing")
   return event.type === "completion" && typeof event.data["status"] === "string"
     ? Option.some(stateOf(event.data["status"]))
@@ -64,8 +66,9 @@ const makeState = (
 ): Subscribable.Subscribable<State, Errors.FollowError> => {
   const get = Effect.map(api.getOperation(views.operationId), ({ status }) => stateOf(status))
   const later = views.events.pipe(Stream.filterMap(stateFrom))
-  const changes = Stream.unwrap(Effect.map(get, (now) =>
-    ranks[now] === 2 ? Stream.make(now) : advancing(Stream.concat(Stream.make(now), later))))
+  const changes = Stream.unwrap(
+    Effect.map(get, (now) => ranks[now] === 2 ? Stream.make(now) : advancing(Stream.concat(Stream.make(now), later)))
+  )
   return Subscribable.make({ get, changes })
 }
 

@@ -176,11 +176,13 @@ export const make = (options: {
     })))
   )
 
-  const operation: Effect.Effect<Wire.Operation, Errors.FollowError> = lock.withPermits(1)(Effect.suspend(() =>
-    ended !== undefined
-      ? Effect.succeed(ended)
-      : Effect.map(settled(method, operationId, from.operation), (found) => ended = found)
-  ))
+  const operation: Effect.Effect<Wire.Operation, Errors.FollowError> = lock.withPermits(1)(
+    Effect.suspend(() =>
+      ended !== undefined
+        ? Effect.succeed(ended)
+        : Effect.map(settled(method, operationId, from.operation), (found) => ended = found)
+    )
+  )
   const ending: Views["ending"] = Effect.suspend(() => isOver ? Effect.void : Stream.runDrain(events)).pipe(
     Effect.zipRight(operation),
     Effect.tap((found) => checkStatus(method, found)),
@@ -211,7 +213,9 @@ export const make = (options: {
       return events.pipe(
         // what came before a hole is still given; then it fails, and does not wait for the run's end
         Stream.mapChunksEffect((chunk) => hole === undefined ? Effect.succeed(read(chunk)) : Effect.fail(broken(hole))),
-        Stream.concat(Stream.execute(Effect.suspend(() => hole === undefined ? Effect.void : Effect.fail(broken(hole)))))
+        Stream.concat(
+          Stream.execute(Effect.suspend(() => hole === undefined ? Effect.void : Effect.fail(broken(hole))))
+        )
       )
     })
 

@@ -110,7 +110,7 @@ const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => Output.makeCaptu
  *
  * @internal
  */
-export const makeTail = () => {
+export const makeTail = (): { readonly add: (bytes: Uint8Array) => void; readonly text: () => string } => {
   let pieces: Array<Uint8Array> = []
   let size = 0
   return {

@@ -58,7 +58,13 @@ type Checked<A> = Either.Either<A, Errors.InvalidArgumentError>
 const refuse = (method: string, argument: string, description: string): Checked<never> =>
   Either.left(new Errors.InvalidArgumentError({ method, argument, description }))
 
-const integer = (method: string, argument: string, value: number | undefined, min: number, max: number): Checked<void> =>
+const integer = (
+  method: string,
+  argument: string,
+  value: number | undefined,
+  min: number,
+  max: number
+): Checked<void> =>
   value === undefined || (Number.isInteger(value) && value >= min && value <= max)
     ? Either.void
     : refuse(method, argument, `expected a whole number from ${min} to ${max}, got ${value}`)
@@ -95,7 +101,11 @@ const environment = (method: string, env: Environment["env"]): Checked<Record<st
   for (const [name, value] of Object.entries(env ?? {})) {
     if (value === undefined) continue
     if (name === "" || /[=\0]/.test(name)) {
-      return refuse(method, "env", `the name ${JSON.stringify(name)} cannot be used: it is empty, or has = or NUL in it`)
+      return refuse(
+        method,
+        "env",
+        `the name ${JSON.stringify(name)} cannot be used: it is empty, or has = or NUL in it`
+      )
     }
     const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
     if (text.includes("\0")) return refuse(method, `env.${name}`, "the value has a NUL character")
@@ -121,7 +131,9 @@ const destination = (method: string, path: string): Checked<string> => {
   return Either.flatMap(absolute(method, argument, path), () => {
     const parts = path.split("/").filter((part) => part !== "" && part !== ".")
     if (parts.includes("..")) return refuse(method, argument, "a destination cannot go up with \"..\"")
-    if (parts.length === 0 || /\/\.?$/.test(path)) return refuse(method, argument, "expected a file's path, not a folder's")
+    if (parts.length === 0 || /\/\.?$/.test(path)) {
+      return refuse(method, argument, "expected a file's path, not a folder's")
+    }
     return Either.right(`/${parts.join("/")}`)
   })
 }
@@ -129,7 +141,11 @@ const destination = (method: string, path: string): Checked<string> => {
 const listed = (method: string, file: { readonly name?: string }, index: number): Checked<string> => {
   const name = file.name
   return name === undefined || name === "" || name === "." || name === ".." || /[/\0]/.test(name)
-    ? refuse(method, `files[${index}]`, "a file in a list needs a name without slashes: File.path has one, or File.named")
+    ? refuse(
+      method,
+      `files[${index}]`,
+      "a file in a list needs a name without slashes: File.path has one, or File.named"
+    )
     : Either.right(`/${name}`)
 }
 
@@ -168,7 +184,10 @@ const isList = <F extends File.Content>(
   files: File.Files<F>
 ): files is ReadonlyArray<F & File.Named<File.Error<F>, File.Context<F>>> => Array.isArray(files)
 
-const command = (method: string, self: Command.Command): Checked<Pick<Wire.InstanceSpawnRequest, "command" | "args" | "shell">> => {
+const command = (
+  method: string,
+  self: Command.Command
+): Checked<Pick<Wire.InstanceSpawnRequest, "command" | "args" | "shell">> => {
   const problem = Command.problem(self)
   if (problem !== undefined) return refuse(method, "command", problem)
   return Either.right(
@@ -227,7 +246,10 @@ export const plan = <F extends File.Content>(
       ...some("truncate_output_at", options.truncateOutputAt),
       ...some("preserve_env", options.preserveEnv),
       ...some("networking", options.networking === undefined ? undefined : { enabled: options.networking }),
-      ...some("resources_limits", options.maxLayerBytes === undefined ? undefined : { max_layer_bytes: options.maxLayerBytes })
+      ...some(
+        "resources_limits",
+        options.maxLayerBytes === undefined ? undefined : { max_layer_bytes: options.maxLayerBytes }
+      )
     }
     return { request, files, disposable, tag: name, waitTimeout }
   })

@@ -61,7 +61,11 @@ const rollbackStep = (steps: number): Step => (tree) => {
   const history = historyOf(tree)
   const tip = history[history.length - 1 - steps]
   return tip === undefined
-    ? refuse("Session.rollback", "steps", `there are ${history.length - 1} nodes to go back to, and ${steps} were asked for`)
+    ? refuse(
+      "Session.rollback",
+      "steps",
+      `there are ${history.length - 1} nodes to go back to, and ${steps} were asked for`
+    )
     : Either.right({ ...tree, tip })
 }
 
@@ -116,9 +120,8 @@ class SessionImpl extends Inspectable.Class implements Session {
     })).pipe(Effect.withSpan("Contree.Session.run"))
 
   readonly exec: Session["exec"] = (command, options) =>
-    Effect.suspend(() =>
-      this.#tree.tip.image.run(command, { ...merged(this.#defaults, options), disposable: true })
-    ).pipe(Effect.withSpan("Contree.Session.exec"))
+    Effect.suspend(() => this.#tree.tip.image.run(command, { ...merged(this.#defaults, options), disposable: true }))
+      .pipe(Effect.withSpan("Contree.Session.exec"))
 
   get tip(): Session["tip"] {
     return Effect.sync(() => this.#tree.tip)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Chunk, Effect, FastCheck, Fiber, Schema, Stream, TestClock } from "effect"
-import { Errors, Event, StreamRepr } from "effect-contree"
+import type { Event } from "effect-contree"
+import { Errors, StreamRepr } from "effect-contree"
 import * as Follow from "../../src/internal/Follow.js"
 import * as Views from "../../src/services/ProcessViews.js"
 import { type Connection, type Fake, type FakeOperation, makeFake } from "../support/fakeApi.js"
@@ -27,7 +28,8 @@ const withClock = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     return yield* Fiber.join(fiber)
   })
 
-const read = (source: Follow.Source) => withClock(Effect.map(Stream.runCollect(Follow.follow(source)), Chunk.toReadonlyArray))
+const read = (source: Follow.Source) =>
+  withClock(Effect.map(Stream.runCollect(Follow.follow(source)), Chunk.toReadonlyArray))
 
 const bytesOf = (events: ReadonlyArray<Event.OperationEvent>, stream: "stdout" | "stderr"): string =>
   Buffer.concat(
@@ -145,7 +147,9 @@ describe("follow", () => {
       drained.operation.connections.push({ dropAfter: 3 }, { refuse: transport })
       expect((yield* read(drained.source)).map((e) => e.id)).toEqual([0, 1, 2, 3, 4, 5, 6])
       expect(drained.fake.named("operationEvents").map((c) => c.args[1])).toEqual([
-        { follow: true }, { lastEventId: 2 }, { lastEventId: 2 }
+        { follow: true },
+        { lastEventId: 2 },
+        { lastEventId: 2 }
       ])
       const lost = yield* fresh(whole)
       lost.operation.connections.push({ dropAfter: 3 }, ...Array.from({ length: 3 }, () => ({ refuse: transport })))
@@ -233,7 +237,11 @@ describe("follow", () => {
         }
         const events = yield* read(source)
         for (const stream of ["stdout", "stderr"] as const) {
-          const expected = Buffer.concat(pieces.filter((p) => p.stream === stream).map((p) => p.bytes)).toString("hex")
+          const expected = Buffer.concat(
+            pieces.filter((p) =>
+              p.stream === stream
+            ).map((p) => p.bytes)
+          ).toString("hex")
           expect(bytesOf(events, stream)).toBe(expected)
         }
         expect(events.filter((e) => e.type === "completion").length).toBe(1)

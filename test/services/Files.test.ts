@@ -12,11 +12,15 @@ describe("files", () => {
   it.effect("the same bytes are sent once", () =>
     Effect.gen(function*() {
       const fake = makeFake()
-      const [a, b] = yield* over(fake, (f) => Effect.all([f.upload("hello"), f.upload(new TextEncoder().encode("hello"))]))
+      const [a, b] = yield* over(fake, (f) =>
+        Effect.all([f.upload("hello"), f.upload(new TextEncoder().encode("hello"))]))
       expect([a.sha256, a.size]).toEqual([sha, 5])
       expect(b).toEqual(a)
       expect(fake.named("uploadFile").length).toBe(1)
-      expect(yield* over(fake, (f) => f.upload(File.uploaded(a)))).toBe(a)
+      expect(
+        yield* over(fake, (f) =>
+          f.upload(File.uploaded(a)))
+      ).toBe(a)
     }))
 
   it.effect("a stream is sent as it is read, and its failure is the upload's", () =>
@@ -46,8 +50,9 @@ describe("files", () => {
       const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 2 } })
       const gate = yield* Deferred.make<void>()
       fake.before.set("uploadFile", Deferred.await(gate))
-      const fiber = yield* Effect.fork(over(fake, (f) =>
-        Effect.all(["a", "b", "c", "d"].map((text) => f.upload(text)), { concurrency: "unbounded" })))
+      const fiber = yield* Effect.fork(
+        over(fake, (f) => Effect.all(["a", "b", "c", "d"].map((text) => f.upload(text)), { concurrency: "unbounded" }))
+      )
       yield* fake.awaitCalls("uploadFile", 2)
       for (let i = 0; i < 50; i++) yield* Effect.yieldNow()
       expect(fake.named("uploadFile").length).toBe(2)

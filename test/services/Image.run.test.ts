@@ -1,6 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
-  Cause, Chunk, Deferred, Duration, Effect, Either, Exit, Fiber, Option, Redacted, Sink, Stream, TestClock
+  Cause,
+  Chunk,
+  Deferred,
+  Duration,
+  Effect,
+  Either,
+  Exit,
+  Fiber,
+  Option,
+  Redacted,
+  Sink,
+  Stream,
+  TestClock
 } from "effect"
 import { Command, Errors, File, Images, RunResult } from "effect-contree"
 import type { Wire } from "effect-contree"
@@ -26,7 +38,9 @@ describe("run", () => {
       expect(result.exit).toEqual({ _tag: "Exited", code: 3 })
       expect(result.image.id.value).toBe(imageId(7))
       expect(Duration.toMillis(result.elapsed)).toBe(1500)
-      expect(Option.map(result.resources, (r) => [Duration.toMillis(r.userCpu), r.maxRss])).toEqual(Option.some([500, 1024]))
+      expect(Option.map(result.resources, (r) => [Duration.toMillis(r.userCpu), r.maxRss])).toEqual(
+        Option.some([500, 1024])
+      )
       expect(result.cost).toEqual(Option.some(3))
       expect(fake.named("operationEvents").length).toBe(1)
       expect(fake.named("getOperation").length).toBe(1)
@@ -41,13 +55,32 @@ describe("run", () => {
       expect(request(fake)).toEqual({ command: "true", image: imageId(1), disposable: true })
       yield* image.run(Command.exec("cat", ["a b"]), {
         env: { A: "1", SECRET: Redacted.make("s3cret"), GONE: undefined },
-        cwd: "/w", hostname: "box", uid: 1, gid: 2, networking: false, timeout: "1500 millis", truncateOutputAt: 10,
-        maxLayerBytes: 99, preserveEnv: true, stdin: "in\u00e9"
+        cwd: "/w",
+        hostname: "box",
+        uid: 1,
+        gid: 2,
+        networking: false,
+        timeout: "1500 millis",
+        truncateOutputAt: 10,
+        maxLayerBytes: 99,
+        preserveEnv: true,
+        stdin: "in\u00e9"
       })
       expect(request(fake, 1)).toEqual({
-        command: "cat", args: ["a b"], image: imageId(1), disposable: true, env: { A: "1", SECRET: "s3cret" },
-        cwd: "/w", hostname: "box", uid: 1, gid: 2, networking: { enabled: false }, timeout: 2, truncate_output_at: 10,
-        resources_limits: { max_layer_bytes: 99 }, preserve_env: true,
+        command: "cat",
+        args: ["a b"],
+        image: imageId(1),
+        disposable: true,
+        env: { A: "1", SECRET: "s3cret" },
+        cwd: "/w",
+        hostname: "box",
+        uid: 1,
+        gid: 2,
+        networking: { enabled: false },
+        timeout: 2,
+        truncate_output_at: 10,
+        resources_limits: { max_layer_bytes: 99 },
+        preserve_env: true,
         stdin: { value: "aW7DqQ==", encoding: "base64", close: true }
       })
     }))
@@ -118,7 +151,10 @@ describe("run", () => {
       expect(fake.named("cancelOperation")).toEqual([])
       const result = yield* image.run(cmd)
       expect(RunResult.isSuccess(result)).toBe(false)
-      expect(yield* Effect.flip(RunResult.orFail(result))).toMatchObject({ _tag: "CommandFailedError", stderrTail: "why" })
+      expect(yield* Effect.flip(RunResult.orFail(result))).toMatchObject({
+        _tag: "CommandFailedError",
+        stderrTail: "why"
+      })
     }))
 
   it.effect("a failed operation, a cancelled one, and one without its image are errors", () =>
@@ -126,7 +162,10 @@ describe("run", () => {
       const fake = makeFake()
       const image = yield* imageOf(fake)
       fake.onSpawn = (o) => void o.end("FAILED", { error: "no kernel" })
-      expect(yield* Effect.flip(image.run(cmd))).toMatchObject({ _tag: "FailedOperationError", description: "no kernel" })
+      expect(yield* Effect.flip(image.run(cmd))).toMatchObject({
+        _tag: "FailedOperationError",
+        description: "no kernel"
+      })
       fake.onSpawn = (o) => void o.end("CANCELLED")
       expect(yield* Effect.flip(image.run(cmd))).toMatchObject({ _tag: "CancelledOperationError" })
       fake.onSpawn = (o) => void o.stderr("slow").end("SUCCESS", { timedOut: true, signal: 9 })
@@ -147,12 +186,28 @@ describe("run", () => {
       const unknown = yield* image.run(cmd)
       expect([unknown.exit, unknown.exitCode]).toEqual([{ _tag: "Unknown" }, undefined])
       const resources = Object.fromEntries(
-        ["user_time_us", "sys_time_us", "max_rss_kb", "shared_memory", "unshared_memory", "swaps", "minor_faults",
-          "major_faults", "voluntary_ctx_switches", "involuntary_ctx_switches", "block_input_ops", "block_output_ops",
-          "ipc_msgs_sent", "ipc_msgs_received", "signals_received"].map((key) => [key, 1])
+        [
+          "user_time_us",
+          "sys_time_us",
+          "max_rss_kb",
+          "shared_memory",
+          "unshared_memory",
+          "swaps",
+          "minor_faults",
+          "major_faults",
+          "voluntary_ctx_switches",
+          "involuntary_ctx_switches",
+          "block_input_ops",
+          "block_output_ops",
+          "ipc_msgs_sent",
+          "ipc_msgs_received",
+          "signals_received"
+        ].map((key) => [key, 1])
       )
       fake.onSpawn = (o) =>
-        void o.emit("exit", { pid: 1, code: -1, signal: 15, timed_out: false, duration_ms: 1, resources }).end("SUCCESS")
+        void o.emit("exit", { pid: 1, code: -1, signal: 15, timed_out: false, duration_ms: 1, resources }).end(
+          "SUCCESS"
+        )
       const signalled = yield* image.run(cmd)
       expect([signalled.exit, signalled.exitCode]).toEqual([{ _tag: "Signaled", signal: 15 }, 143])
     }))
@@ -177,7 +232,9 @@ describe("run", () => {
       fake.onSpawn = (o) => void o.spawned().stdout("a").stdout("b").stderr("e").exit()
       const image = yield* imageOf(fake)
       const seen: Array<string> = []
-      const result = yield* image.run(cmd, { stdout: Sink.forEach((b: Uint8Array) => Effect.sync(() => seen.push(Buffer.from(b).toString()))) })
+      const result = yield* image.run(cmd, {
+        stdout: Sink.forEach((b: Uint8Array) => Effect.sync(() => seen.push(Buffer.from(b).toString())))
+      })
       expect([seen, result.stdout.text, result.stderr.text]).toEqual([["a", "b"], "", "e"])
       expect((yield* image.run(cmd, { stdout: Sink.head() })).exitCode).toBe(0)
       running(fake).onSpawn = (o) => void o.spawned().stdout("a")
@@ -190,10 +247,12 @@ describe("run", () => {
     Effect.gen(function*() {
       const fake = running(makeFake())
       const image = yield* imageOf(fake)
-      for (const go of [
-        image.run(cmd, { waitTimeout: "10 seconds" }),
-        Stream.runDrain(image.stream(cmd, { waitTimeout: "10 seconds" }))
-      ]) {
+      for (
+        const go of [
+          image.run(cmd, { waitTimeout: "10 seconds" }),
+          Stream.runDrain(image.stream(cmd, { waitTimeout: "10 seconds" }))
+        ]
+      ) {
         const before = fake.named("operationEvents").length
         const fiber = yield* Effect.fork(Effect.flip(go))
         yield* fake.awaitCalls("operationEvents", before + 1)
@@ -234,7 +293,11 @@ describe("run", () => {
     Effect.gen(function*() {
       const fake = makeFake()
       const image = yield* imageOf(fake)
-      const files = { "/a": "same", "/b": new TextEncoder().encode("same"), "/c": File.text("other", { mode: 0o755, uid: 5 }) }
+      const files = {
+        "/a": "same",
+        "/b": new TextEncoder().encode("same"),
+        "/c": File.text("other", { mode: 0o755, uid: 5 })
+      }
       yield* image.run(cmd, { files })
       expect(fake.named("uploadFile").length).toBe(2)
       yield* image.run(cmd, { files })
@@ -363,7 +426,9 @@ describe("the life of a run", () => {
         const fake = running(makeFake({ concurrency: { runs, imports: 1, uploads: 1 } }))
         const cap = runs === "server" ? 3 : runs
         const image = yield* imageOf(fake)
-        const all = yield* Effect.fork(Effect.all(Array.from({ length: 7 }, () => image.run(cmd)), { concurrency: "unbounded" }))
+        const all = yield* Effect.fork(
+          Effect.all(Array.from({ length: 7 }, () => image.run(cmd)), { concurrency: "unbounded" })
+        )
         for (let done = 0; done < 7; done++) {
           yield* fake.awaitCalls("operationEvents", Math.min(7, done + cap))
           expect(fake.operations.length).toBe(Math.min(7, done + cap))
@@ -379,10 +444,16 @@ describe("the life of a run", () => {
       const fake = makeFake()
       fake.failures.set("spawnInstance", [new Errors.ServerError({ method: "spawn", status: 500 })])
       const image = yield* imageOf(fake)
-      const exit = yield* Effect.exit(image.run(Command.exec("p", ["--key", "s3cret"]), { env: { K: Redacted.make("s3cret") } }))
+      const exit = yield* Effect.exit(
+        image.run(Command.exec("p", ["--key", "s3cret"]), { env: { K: Redacted.make("s3cret") } })
+      )
       expect(Either.isEither(exit)).toBe(false)
-      const shown = [String(exit), JSON.stringify(exit), inspect(exit, { depth: 20 }),
-        Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""].join()
+      const shown = [
+        String(exit),
+        JSON.stringify(exit),
+        inspect(exit, { depth: 20 }),
+        Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+      ].join()
       expect(shown).not.toContain("s3cret")
     }))
 })

@@ -20,7 +20,14 @@ describe("reading an image", () => {
     Effect.gen(function*() {
       const image = yield* imageOf(makeFake())
       const [entry] = yield* image.ls("/tmp/")
-      expect(entry).toMatchObject({ _tag: "File", name: "a b\n", path: "/tmp/a b\n", size: 5n, mode: 0o644, group: "0" })
+      expect(entry).toMatchObject({
+        _tag: "File",
+        name: "a b\n",
+        path: "/tmp/a b\n",
+        size: 5n,
+        mode: 0o644,
+        group: "0"
+      })
       expect((yield* image.ls())[0]!.path).toBe("/a b\n")
     }))
 
@@ -42,7 +49,11 @@ describe("reading an image", () => {
     Effect.gen(function*() {
       const fake = makeFake()
       const image = yield* imageOf(fake)
-      expect(yield* Effect.all(["/file", "/folder", "/none"].map((path) => image.exists(path)))).toEqual([true, true, false])
+      expect(yield* Effect.all(["/file", "/folder", "/none"].map((path) => image.exists(path)))).toEqual([
+        true,
+        true,
+        false
+      ])
       fake.failures.set("checkImageFile", [new Errors.UnprocessableError({ method: "x" })])
       expect(yield* image.exists("/folder")).toBe(true)
     }))
@@ -52,7 +63,12 @@ describe("reading an image", () => {
       const fake = makeFake()
       const image = yield* imageOf(fake)
       yield* image.grep("a+", { path: "/etc", maxTotal: 3, case: "smart" })
-      expect(fake.named("grep")[0]!.args[1]).toMatchObject({ pattern: ["a+"], path: ["/etc"], max_total: 3, case: "smart" })
+      expect(fake.named("grep")[0]!.args[1]).toMatchObject({
+        pattern: ["a+"],
+        path: ["/etc"],
+        max_total: 3,
+        case: "smart"
+      })
     }))
 })
 
@@ -87,7 +103,9 @@ describe("changing an image", () => {
       const { image } = yield* Effect.flatMap(imageOf(fake), (i) => i.run(Command.exec("true")))
       const before = fake.calls.length
       expect(Image.isImage(image) && !Image.isKept(image)).toBe(true)
-      for (const use of [image.run(Command.exec("true")), image.ls(), image.scratch, image.tagAs("x"), image.session()]) {
+      for (
+        const use of [image.run(Command.exec("true")), image.ls(), image.scratch, image.tagAs("x"), image.session()]
+      ) {
         expect(yield* Effect.flip(use)).toBeInstanceOf(Errors.DisposableImageRunError)
       }
       expect(yield* image.state).toBe("Disposed")

@@ -28,9 +28,13 @@ describe("use", () => {
       expect([image.id.value, Option.getOrNull(image.tag)]).toEqual([imageId(4), "a:1"])
       fake.tags.set("a:1", imageId(5))
       expect((yield* image.inspect).id).toBe(imageId(4))
-      expect(yield* Effect.flip(over(fake, (i) => i.use("tag:none", { strict: true })))).toBeInstanceOf(Errors.NotFoundError)
+      expect(yield* Effect.flip(over(fake, (i) => i.use("tag:none", { strict: true })))).toBeInstanceOf(
+        Errors.NotFoundError
+      )
       fake.failures.set("inspectImage", [new Errors.NotFoundError({ method: "inspectImage" })])
-      expect(yield* Effect.flip(over(fake, (i) => i.use(imageId(9), { strict: true })))).toBeInstanceOf(Errors.NotFoundError)
+      expect(yield* Effect.flip(over(fake, (i) => i.use(imageId(9), { strict: true })))).toBeInstanceOf(
+        Errors.NotFoundError
+      )
     }))
 
   it.effect("refuses what names no image", () =>
@@ -55,9 +59,16 @@ describe("list", () => {
       expect((yield* over(fake, (i) => i.list({ number: 1200 }))).length).toBe(1200)
       expect((yield* over(fake, (i) => i.list({ number: "all" }))).length).toBe(2500)
       expect((yield* over(fake, (i) => i.list({ number: 0 }))).length).toBe(0)
-      const pages = fake.named("listImages").map((c) => c.args[0] as { readonly limit: number; readonly offset: number })
+      const pages = fake.named("listImages").map((c) =>
+        c.args[0] as { readonly limit: number; readonly offset: number }
+      )
       expect(pages.map((p) => [p.offset, p.limit])).toEqual([
-        [0, 100], [0, 1000], [1000, 200], [0, 1000], [1000, 1000], [2000, 1000]
+        [0, 100],
+        [0, 1000],
+        [1000, 200],
+        [0, 1000],
+        [1000, 1000],
+        [2000, 1000]
       ])
       expect(yield* Effect.flip(over(fake, (i) => i.list({ number: -1 })))).toBeInstanceOf(Errors.InvalidArgumentError)
     }))
@@ -75,14 +86,18 @@ describe("list", () => {
       const fake = makeFake()
       yield* TestClock.setTime(Date.UTC(2026, 0, 2))
       const query = fake.named
-      yield* over(fake, (i) => i.list({ since: "1 day", until: DateTime.unsafeMake("2026-01-01T12:00:00Z"), tagged: true }))
-      yield* over(fake, (i) => i.list({ since: new Date(0), tagPrefix: "a", id: imageId(1) }))
+      yield* over(fake, (i) =>
+        i.list({ since: "1 day", until: DateTime.unsafeMake("2026-01-01T12:00:00Z"), tagged: true }))
+      yield* over(fake, (i) =>
+        i.list({ since: new Date(0), tagPrefix: "a", id: imageId(1) }))
       yield* over(fake, (i) => i.list({ since: Duration.hours(2) }))
       expect(query("listImages").map((c) => c.args[0])).toMatchObject([
         { since: "2026-01-01T00:00:00.000Z", until: "2026-01-01T12:00:00.000Z", tagged: true },
         { since: "1970-01-01T00:00:00.000Z", tag: "a", uuid: imageId(1) },
         { since: "2026-01-01T22:00:00.000Z" }
       ])
-      expect(yield* Effect.flip(over(fake, (i) => i.list({ since: new Date(Number.NaN) })))).toMatchObject({ argument: "since" })
+      expect(yield* Effect.flip(over(fake, (i) => i.list({ since: new Date(Number.NaN) })))).toMatchObject({
+        argument: "since"
+      })
     }))
 })

@@ -8,8 +8,10 @@ const over = <A, E, R>(fake: Fake, use: (operations: Operations.Service) => Effe
 
 /** a run somebody has let go of */
 const detached = (fake: Fake) =>
-  Effect.flatMap(imageOf(fake), (image) =>
-    Effect.scoped(Effect.flatMap(image.start(Command.exec("true"), { disposable: false }), (p) => p.detach)))
+  Effect.flatMap(
+    imageOf(fake),
+    (image) => Effect.scoped(Effect.flatMap(image.start(Command.exec("true"), { disposable: false }), (p) => p.detach))
+  )
 
 describe("operations", () => {
   it.effect("wait gives the ended operation; it is not ours to cancel", () =>
@@ -63,7 +65,9 @@ describe("operations", () => {
         o.kind = "image_import"
       }
       const id = yield* detached(fake)
-      expect(yield* Effect.flip(Effect.scoped(over(fake, (o) => o.attach(id))))).toBeInstanceOf(Errors.InvalidArgumentError)
+      expect(yield* Effect.flip(Effect.scoped(over(fake, (o) => o.attach(id))))).toBeInstanceOf(
+        Errors.InvalidArgumentError
+      )
     }))
 
   it.effect("events, from the beginning or after one; and what is there now", () =>

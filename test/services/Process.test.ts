@@ -28,7 +28,10 @@ describe("a process", () => {
         expect(yield* text(process.stdout)).toBe("one\ntwo\nthree\n")
         const tagged = yield* Stream.runCollect(process.output)
         expect(Chunk.toReadonlyArray(tagged).map((o) => [o._tag, o.text])).toEqual([
-          ["Stdout", "one\n"], ["Stderr", "bad\n"], ["Stdout", "two\n"], ["Stdout", "three\n"]
+          ["Stdout", "one\n"],
+          ["Stderr", "bad\n"],
+          ["Stdout", "two\n"],
+          ["Stdout", "three\n"]
         ])
         const result = yield* process.result
         expect([result.stdout.text, result.image.id.value]).toEqual(["one\ntwo\nthree\n", imageId(5)])
@@ -64,7 +67,10 @@ describe("a process", () => {
         // the only place is free again
         yield* image.start(cmd)
       }))
-      expect(fake.named("cancelOperation").map((c) => c.args[0])).toEqual([fake.operations[0]!.id, fake.operations[2]!.id])
+      expect(fake.named("cancelOperation").map((c) => c.args[0])).toEqual([
+        fake.operations[0]!.id,
+        fake.operations[2]!.id
+      ])
     }))
 
   it.effect("what one view breaks off leaves the others, and the run, alone", () =>
@@ -93,7 +99,10 @@ describe("a process", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const process = yield* image.start(cmd)
         expect(yield* text(process.stderr)).toBe("e")
-        expect(yield* Effect.flip(text(process.stdout))).toMatchObject({ _tag: "OutputTruncatedError", bytesDropped: 9 })
+        expect(yield* Effect.flip(text(process.stdout))).toMatchObject({
+          _tag: "OutputTruncatedError",
+          bytesDropped: 9
+        })
         expect(yield* Effect.flip(Stream.runDrain(process.output))).toBeInstanceOf(Errors.OutputTruncatedError)
         expect((yield* process.result).stdout.truncated).toBe(true)
       }))
@@ -107,7 +116,9 @@ describe("a process", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const process = yield* image.start(cmd)
         const got: Array<string> = []
-        const error = yield* Effect.flip(Stream.runForEach(process.stdout, (b) => Effect.sync(() => got.push(String(b)))))
+        const error = yield* Effect.flip(
+          Stream.runForEach(process.stdout, (b) => Effect.sync(() => got.push(String(b))))
+        )
         expect([got, error]).toMatchObject([["97"], { _tag: "EventStreamError" }])
         expect(yield* text(process.stderr)).toBe("e")
       }))
@@ -121,7 +132,10 @@ describe("a process", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const process = yield* image.start(cmd)
         for (const view of [text(process.stdout), process.exit, process.result, process.exitCode]) {
-          expect(yield* Effect.flip(view as Effect.Effect<unknown, unknown>)).toMatchObject({ _tag: "FailedOperationError", description: "disk" })
+          expect(yield* Effect.flip(view as Effect.Effect<unknown, unknown>)).toMatchObject({
+            _tag: "FailedOperationError",
+            description: "disk"
+          })
         }
       }))
     }))

@@ -12,18 +12,24 @@ describe("a session", () => {
   it.effect("moves from image to image, one run at a time, and peeks without moving", () =>
     Effect.gen(function*() {
       const fake = makeFake()
-      const session = yield* Effect.flatMap(imageOf(fake), (image) => image.session({ cwd: "/app", env: { A: "1", B: "2" } }))
+      const session = yield* Effect.flatMap(imageOf(fake), (image) =>
+        image.session({ cwd: "/app", env: { A: "1", B: "2" } }))
       yield* session.run(cmd, { env: { B: "3" } })
       yield* session.exec(cmd, { cwd: "/" })
       yield* Effect.all([session.run(cmd), session.run(cmd)], { concurrency: "unbounded" })
       const sent = requests(fake)
       expect(sent.map((r) => [r.image, r.disposable])).toEqual([
-        [imageId(1), false], [imageId(100), true], [imageId(100), false], [imageId(101), false]
+        [imageId(1), false],
+        [imageId(100), true],
+        [imageId(100), false],
+        [imageId(101), false]
       ])
       expect(sent[0]).toMatchObject({ cwd: "/app", env: { A: "1", B: "3" } })
       expect(sent[1]).toMatchObject({ cwd: "/", env: { A: "1", B: "2" } })
       const history = yield* session.history
-      expect(history.map((n) => idOf(n.image))).toEqual([1, 100, 101, 102].map(imageId))
+      expect(history.map((n) =>
+        idOf(n.image)
+      )).toEqual([1, 100, 101, 102].map(imageId))
       expect(history.map((n) => Option.isSome(n.parent))).toEqual([false, true, true, true])
     }))
 
@@ -67,7 +73,15 @@ describe("a session", () => {
       expect((yield* session.rollback()).id).toBe(base.id)
       expect((yield* session.rollback(0)).id).toBe(base.id)
       expect((yield* session.checkout((yield* session.history)[0].id)).id).not.toBe(base.id)
-      for (const bad of [session.rollback(1), session.rollback(-1), session.rollback(0.5), session.checkout("no"), session.branch("")]) {
+      for (
+        const bad of [
+          session.rollback(1),
+          session.rollback(-1),
+          session.rollback(0.5),
+          session.checkout("no"),
+          session.branch("")
+        ]
+      ) {
         expect(yield* Effect.flip(bad)).toBeInstanceOf(Errors.InvalidArgumentError)
       }
     }))
@@ -109,12 +123,23 @@ describe("a scratch", () => {
       expect(session).toBeInstanceOf(Errors.DisposableImageRunError)
       for (
         const use of [
-          scratch.run(cmd), scratch.exec(cmd), kept.image.run(cmd), Stream.runDrain(kept.image.stream(cmd)), kept.image.ls(),
-          kept.image.read("/a"), kept.image.tagAs("x"), kept.image.inspect, Effect.scoped(kept.image.scratch),
-          Effect.scoped(kept.image.start(cmd)), kept.image.applyFiles({ "/a": "x" }), Stream.runDrain(kept.image.archive("/"))
+          scratch.run(cmd),
+          scratch.exec(cmd),
+          kept.image.run(cmd),
+          Stream.runDrain(kept.image.stream(cmd)),
+          kept.image.ls(),
+          kept.image.read("/a"),
+          kept.image.tagAs("x"),
+          kept.image.inspect,
+          Effect.scoped(kept.image.scratch),
+          Effect.scoped(kept.image.start(cmd)),
+          kept.image.applyFiles({ "/a": "x" }),
+          Stream.runDrain(kept.image.archive("/"))
         ]
       ) {
-        expect(yield* Effect.flip(use as Effect.Effect<unknown, unknown>)).toBeInstanceOf(Errors.DisposableImageRunError)
+        expect(yield* Effect.flip(use as Effect.Effect<unknown, unknown>)).toBeInstanceOf(
+          Errors.DisposableImageRunError
+        )
       }
       expect(yield* kept.image.state).toBe("Disposed")
       expect(fake.calls.length).toBe(before)

@@ -220,14 +220,21 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
   let images = 100
 
   // Failures are given by tests for the method they script, which its type says to them.
-  const on = <A, E>(method: string, args: ReadonlyArray<unknown>, answer: () => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const on = <A, E>(
+    method: string,
+    args: ReadonlyArray<unknown>,
+    answer: () => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
     Effect.suspend(() => {
       calls.push({ method, args })
       bell.ring()
-      return Effect.zipRight(before.get(method) ?? Effect.void, Effect.suspend(() => {
-        const queued = failures.get(method)
-        return queued !== undefined && queued.length > 0 ? Effect.fail(queued.shift() as E) : answer()
-      }))
+      return Effect.zipRight(
+        before.get(method) ?? Effect.void,
+        Effect.suspend(() => {
+          const queued = failures.get(method)
+          return queued !== undefined && queued.length > 0 ? Effect.fail(queued.shift() as E) : answer()
+        })
+      )
     })
 
   const find = (method: string, id: Ids.OperationId) => {
@@ -251,10 +258,11 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         return Effect.succeed(all.slice(query?.offset ?? 0, (query?.offset ?? 0) + (query?.limit ?? 100)))
       }),
     setImageTag: (id, tag) =>
-      on("setImageTag", [id, tag], () => Effect.sync(() => {
-        fake.tags.set(tag, id)
-        return { uuid: id, tag }
-      })),
+      on("setImageTag", [id, tag], () =>
+        Effect.sync(() => {
+          fake.tags.set(tag, id)
+          return { uuid: id, tag }
+        })),
     deleteImageTag: (id, tag) =>
       on("deleteImageTag", [id, tag], () =>
         tag !== undefined && fake.tags.get(tag) === id
@@ -306,17 +314,28 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
           return operation.id
         })),
     listOperations: (query) =>
-      on("listOperations", [query], () => Effect.succeed(fake.operations.map((o) => ({ uuid: o.id, status: o.status })))),
+      on(
+        "listOperations",
+        [query],
+        () => Effect.succeed(fake.operations.map((o) => ({ uuid: o.id, status: o.status })))
+      ),
     getOperation: (id) => on("getOperation", [id], () => Effect.map(find("getOperation", id), (o) => o.toWire())),
     cancelOperation: (id) =>
-      on("cancelOperation", [id], () =>
-        Effect.flatMap(find("cancelOperation", id), (o) =>
-          o.status === "EXECUTING" || o.status === "PENDING" || o.status === "ASSIGNED"
-            ? Effect.sync(() => void o.end("CANCELLED"))
-            : Effect.fail(new Errors.ConflictError({ method: "cancelOperation", status: 409 })))),
+      on(
+        "cancelOperation",
+        [id],
+        () =>
+          Effect.flatMap(find("cancelOperation", id), (o) =>
+            o.status === "EXECUTING" || o.status === "PENDING" || o.status === "ASSIGNED"
+              ? Effect.sync(() =>
+                void o.end("CANCELLED")
+              )
+              : Effect.fail(new Errors.ConflictError({ method: "cancelOperation", status: 409 })))
+      ),
     operationEvents: (id, query) =>
-      Stream.unwrap(on("operationEvents", [id, query], () =>
-        Effect.map(find("operationEvents", id), (o) => o.connect(query)))),
+      Stream.unwrap(
+        on("operationEvents", [id, query], () => Effect.map(find("operationEvents", id), (o) => o.connect(query)))
+      ),
     createSubprocess: unused("createSubprocess"),
     getSubprocess: unused("getSubprocess"),
     killSubprocess: (id, spid, signal) => on("killSubprocess", [id, spid, signal], () => Effect.void),
@@ -332,17 +351,36 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         Effect.succeed({
           path,
           files: [{
-            size: 5, path: "a b\n", owner: "root", group: 0, uid: 0, gid: 0, mode: 0o100644, mtime: 1_700_000_000,
-            nlink: 1, is_dir: false, is_regular: true, is_symlink: false, is_socket: false, is_fifo: false, symlink_to: ""
+            size: 5,
+            path: "a b\n",
+            owner: "root",
+            group: 0,
+            uid: 0,
+            gid: 0,
+            mode: 0o100644,
+            mtime: 1_700_000_000,
+            nlink: 1,
+            is_dir: false,
+            is_regular: true,
+            is_symlink: false,
+            is_socket: false,
+            is_fifo: false,
+            symlink_to: ""
           }]
         })),
     downloadFile: (id, path) =>
-      Stream.unwrap(on("downloadFile", [id, path], () => Effect.succeed(Stream.make(bytesOf("h\u00e9"), bytesOf("llo"))))),
+      Stream.unwrap(
+        on("downloadFile", [id, path], () => Effect.succeed(Stream.make(bytesOf("h\u00e9"), bytesOf("llo"))))
+      ),
     checkImageFile: (id, path) => on("checkImageFile", [id, path], () => Effect.succeed(path === "/file")),
     archive: (id, path) => Stream.unwrap(on("archive", [id, path], () => Effect.succeed(Stream.make(bytesOf("tar"))))),
     checkArchive: (id, path) => on("checkArchive", [id, path], () => Effect.succeed(path === "/folder")),
     grep: (id, query) =>
-      on("grep", [id, query], () => Effect.succeed({ path: "/", patterns: [...query.pattern], matches: [], truncated: false }))
+      on(
+        "grep",
+        [id, query],
+        () => Effect.succeed({ path: "/", patterns: [...query.pattern], matches: [], truncated: false })
+      )
   }
 
   const fake: Fake = {
@@ -369,7 +407,9 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
     failures,
     named: (method) => calls.filter((call) => call.method === method),
     awaitCalls: (method, count = 1) =>
-      bell.until(() => calls.filter((call) => call.method === method).length >= count ? Option.some(undefined) : Option.none())
+      bell.until(() =>
+        calls.filter((call) => call.method === method).length >= count ? Option.some(undefined) : Option.none()
+      )
   }
   return fake
 }
