@@ -227,7 +227,8 @@ const openFiles = (store: string): ReadonlyArray<string> =>
   Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       const path = Fs.readlinkSync(`/proc/self/fd/${fd}`)
-      return path.startsWith(store) ? [path] : []
+      // the driver of SQLite closes its own files when its statements are collected
+      return path.startsWith(store) && !path.includes("/contree.db") ? [path] : []
     } catch {
       return []
     }

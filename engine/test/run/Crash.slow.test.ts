@@ -1,0 +1,46 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
+import * as Fs from "node:fs"
+import { resolve } from "node:path"
+import * as Crash from "../support/Crash.js"
+import * as Local from "../support/LocalEngine.js"
+
+const kills = Number(process.env["CONTREE_KILLS"] ?? 100)
+
+const programFolder = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(resolve("node_modules/.contree-crash-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
+)
+
+describe("a program with ten boxes, killed again and again at random moments", () => {
+  it.scopedLive(
+    "leaves no process; every start is usable, and every committed image is there and unchanged",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* Local.storeFolder
+        const program = yield* Effect.flatMap(programFolder, (folder) => Effect.promise(() => Crash.bundle(folder)))
+        const images = new Map<string, string>()
+        for (let kill = 0; kill < kills; kill++) {
+          const afterMillis = Math.random() * 1500
+          // each start is on what the kill before left
+          const crashed = yield* Effect.promise(() => Crash.crash({ program, store, boxes: 10, afterMillis }))
+          for (const [id, digest] of crashed.images) images.set(id, digest)
+          expect(yield* Effect.promise(() => Crash.survivors(store)), `kill ${kill} after ${afterMillis} ms`).toEqual(
+            []
+          )
+        }
+        console.log(`${kills} kills, ${images.size} images were known to be committed`)
+        const engine = yield* Local.startOn(store)
+        expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
+        yield* Effect.promise(async () => {
+          for (const [id, digest] of images) {
+            const { body } = await engine.call("GET", `/v1/inspect/${id}/archive?path=/f`)
+            expect(createHash("sha256").update(body).digest("hex"), id).toBe(digest)
+          }
+          expect((await engine.run({ command: "echo x > /g", shell: true })).status).toBe("SUCCESS")
+        })
+      }),
+    900_000
+  )
+})

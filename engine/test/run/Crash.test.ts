@@ -1,0 +1,50 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
+import * as Fs from "node:fs"
+import { resolve } from "node:path"
+import * as Crash from "../support/Crash.js"
+import * as Local from "../support/LocalEngine.js"
+
+const programFolder = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(resolve("node_modules/.contree-crash-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
+)
+
+describe("a program killed with runs in flight", () => {
+  it.scopedLive(
+    "leaves no process; the next start is usable, and committed images are there and unchanged",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* Local.storeFolder
+        const program = yield* Effect.flatMap(programFolder, (folder) => Effect.promise(() => Crash.bundle(folder)))
+        const images = new Map<string, string>()
+        const operations: Array<string> = []
+        for (const afterMillis of [60, 700, 1500]) {
+          const crashed = yield* Effect.promise(() => Crash.crash({ program, store, boxes: 5, afterMillis }))
+          for (const [id, digest] of crashed.images) images.set(id, digest)
+          operations.push(...crashed.operations)
+          expect(yield* Effect.promise(() => Crash.survivors(store))).toEqual([])
+        }
+        expect(operations.length).toBeGreaterThan(5)
+        const engine = yield* Local.startOn(store)
+        expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
+        yield* Effect.promise(async () => {
+          for (const [id, digest] of images) {
+            const { body } = await engine.call("GET", `/v1/inspect/${id}/archive?path=/f`)
+            expect(createHash("sha256").update(body).digest("hex")).toBe(digest)
+          }
+          for (const id of operations) {
+            const operation = (await engine.call("GET", `/v1/operations/${id}`)).json
+            expect(["SUCCESS", "FAILED", "CANCELLED"]).toContain(operation.status)
+            if (operation.status === "FAILED") expect(operation.error).toBe("engine stopped")
+            const events = Local.eventsOf((await engine.call("GET", `/v1/operations/${id}/events?follow=1`)).text)
+            expect(events.map((event) => event.id)).toEqual(events.map((_, index) => index))
+            expect(events.at(-1)).toMatchObject({ type: "completion", data: { status: operation.status } })
+          }
+          expect((await engine.run({ command: "echo x > /g", shell: true })).status).toBe("SUCCESS")
+        })
+      }),
+    60_000
+  )
+})

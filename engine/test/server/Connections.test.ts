@@ -1,0 +1,155 @@
+import { NodeHttpServer } from "@effect/platform-node"
+import { describe, expect, it, layer } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import * as Fs from "node:fs"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import * as Reply from "../../src/server/Reply.js"
+import { eventually } from "../box/BoxFixture.js"
+import { eventsOf, LocalEngine, outputOf, promise } from "../support/LocalEngine.js"
+import * as Local from "../support/LocalEngine.js"
+
+const withEngine = (use: (engine: Local.Engine) => Promise<void>) =>
+  Effect.flatMap(LocalEngine, (engine) => promise(() => use(engine)))
+
+/** Sends these bytes and nothing more; resolves with what came when the other side closed. */
+const raw = (port: number, bytes: string, onOpen: (socket: Net.Socket) => void = () => {}): Promise<string> =>
+  new Promise((resolve) => {
+    let text = ""
+    const socket = Net.connect(port, "127.0.0.1", () => {
+      socket.write(bytes)
+      onOpen(socket)
+    })
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1")
+    })
+    socket.on("error", () => {})
+    socket.on("close", () => resolve(text))
+  })
+
+const openLogs = (engine: Local.Engine, id: string): number =>
+  Fs.readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return Fs.readlinkSync(`/proc/self/fd/${fd}`) === `${engine.store}/events/${id}`
+    } catch {
+      return false
+    }
+  }).length
+
+describe("a streamed answer", () => {
+  it.scopedLive("that fails half way is a broken transfer, not a short one", () =>
+    Effect.gen(function*() {
+      const body = Stream.concat(Stream.make(new Uint8Array(10)), Stream.fail(new Error("the disk broke")))
+      const server = yield* NodeHttpServer.make(() => Http.createServer(), { host: "127.0.0.1", port: 0 })
+      yield* server.serve(Reply.stream(200, body, { contentType: "application/octet-stream" }))
+      const { address } = server
+      if (address._tag !== "TcpAddress") return expect.unreachable()
+      const complete = yield* Effect.promise(() =>
+        new Promise<boolean>((resolve) => {
+          Http.get({ host: "127.0.0.1", port: address.port, agent: false }, (response) => {
+            response.resume()
+            response.on("error", () => {})
+            response.on("close", () => resolve(response.complete))
+          }).on("error", () => resolve(false))
+        })
+      )
+      expect(complete).toBe(false)
+    }))
+})
+
+layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_000 }), { timeout: "60 seconds" })(
+  "connections",
+  (it) => {
+    it.effect("that stop half way are cut, and leave nothing", () =>
+      withEngine(async (engine) => {
+        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const stuck = [
+          "",
+          "GET /v1/who",
+          `GET /v1/whoami HTTP/1.1\r\n${auth}`,
+          `POST /v1/files HTTP/1.1\r\n${auth}Content-Length: 1000\r\n\r\nhalf`,
+          `POST /v1/instances HTTP/1.1\r\n${auth}Content-Length: 1000\r\n\r\n{"command"`
+        ]
+        await Promise.all(stuck.map((bytes) => raw(engine.port, bytes)))
+        expect((await engine.call("GET", "/v1/files")).json).toEqual({ files: [] })
+        expect((await engine.call("GET", "/v1/operations")).json).toEqual([])
+        expect(Local.traces(engine.store).filter((trace) => trace.startsWith("tmp/"))).toEqual([])
+      }))
+
+    it.effect("that break in the middle of an upload leave no file", () =>
+      withEngine(async (engine) => {
+        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        await raw(
+          engine.port,
+          `POST /v1/files HTTP/1.1\r\n${auth}Content-Length: 1000\r\n\r\nhalf`,
+          (socket) => setImmediate(() => socket.destroy())
+        )
+        await Effect.runPromise(eventually("the upload's folder is gone", () =>
+          Local.traces(engine.store).every((trace) =>
+            !trace.startsWith("tmp/")
+          )))
+        expect((await engine.call("GET", "/v1/files")).json).toEqual({ files: [] })
+      }))
+
+    it.effect("that speak no HTTP are told so", () =>
+      withEngine(async (engine) => {
+        const answer = await raw(engine.port, "NONSENSE\r\n\r\n")
+        expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+        expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")))).toEqual({
+          error: "this is not a valid HTTP request",
+          status: 400
+        })
+        const long = await raw(engine.port, `GET /v1/whoami HTTP/1.1\r\nX: ${"x".repeat(70_000)}\r\n\r\n`)
+        expect(long).toMatch(/^HTTP\/1\.1 431 /)
+      }))
+
+    it.effect("get their refusal even when they send far too much", () =>
+      withEngine(async (engine) => {
+        const body = new Uint8Array(20_000_000)
+        const answers = await Promise.all([
+          engine.call("POST", "/v1/files", { body }),
+          engine.call("POST", "/v1/files", { body, headers: { "transfer-encoding": "chunked" } })
+        ])
+        expect(answers.map(({ status }) => status)).toEqual([413, 413])
+      }))
+
+    it.effect("of quiet runs carry keep-alives, also longer than the idle limit, and close their log when they go", () =>
+      withEngine(async (engine) => {
+        const id = await engine.spawn({ command: "sleep 1.2; echo done", shell: true, disposable: true })
+        const stay = await engine.follow(`/v1/operations/${id}/events?follow=1`)
+        const leave = await engine.follow(`/v1/operations/${id}/events?follow=1`)
+        await leave.until((text) => text.split(": keepalive\n\n").length > 4)
+        expect(openLogs(engine, id)).toBe(3)
+        leave.close()
+        await Effect.runPromise(eventually("the follower's log is closed", () => openLogs(engine, id) === 2))
+        expect(await stay.end).toBe(true)
+        expect(outputOf(eventsOf(stay.text()), "stdout").toString()).toBe("done\n")
+        expect(openLogs(engine, id)).toBe(0)
+      }))
+
+    it.effect("that do not read hold up no run, and are cut in the end", () =>
+      withEngine(async (engine) => {
+        const id = await engine.spawn({
+          command: "head -c 10000000 /dev/zero",
+          shell: true,
+          disposable: true,
+          truncate_output_at: 10_485_760
+        })
+        const request =
+          `GET /v1/operations/${id}/events?follow=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${engine.token}\r\n\r\n`
+        const cut = raw(engine.port, request, (socket) => socket.pause())
+        const closed = new Promise<void>((resolve) => {
+          const socket = Net.connect(engine.port, "127.0.0.1", () => socket.write(request))
+          socket.pause()
+          socket.on("error", () => {})
+          // a paused socket notices its end when it is read at last
+          setTimeout(() => socket.resume(), 1500)
+          socket.on("close", () => resolve())
+        })
+        expect((await engine.ended(id)).status).toBe("SUCCESS")
+        await Effect.runPromise(eventually("both logs are closed", () => openLogs(engine, id) === 0))
+        await closed
+        void cut
+      }))
+  }
+)

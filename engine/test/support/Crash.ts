@@ -1,0 +1,86 @@
+/**
+ * Starts a program with runs in flight as a process of its own, kills it with SIGKILL, and looks at what is left.
+ */
+import { build } from "esbuild"
+import { spawn } from "node:child_process"
+import * as Fs from "node:fs"
+import { createInterface } from "node:readline"
+import { resolve } from "node:path"
+import { processesOn } from "./LocalEngine.js"
+
+/** One file that starts fast. What a program of native code cannot be bundled with stays outside. */
+export const bundle = async (folder: string): Promise<string> => {
+  // inside the checkout, so that what stays outside of the bundle is found
+  const outfile = `${folder}/crash-child.mjs`
+  await build({
+    entryPoints: [resolve("engine/test/support/CrashChild.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    external: ["libsql"],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    tsconfig: resolve("tsconfig.json"),
+    logLevel: "silent"
+  })
+  return outfile
+}
+
+export interface Crashed {
+  readonly operations: ReadonlyArray<string>
+  readonly images: ReadonlyMap<string, string>
+}
+
+const ended = (child: ReturnType<typeof spawn>): Promise<void> =>
+  new Promise((done) =>
+    child.exitCode !== null || child.signalCode !== null ? done() : child.once("exit", () => done())
+  )
+
+/** Kills it so many milliseconds after its engine is ready. */
+export const crash = async (options: {
+  readonly program: string
+  readonly store: string
+  readonly boxes: number
+  readonly afterMillis: number
+  readonly wrap?: ReadonlyArray<string> | undefined
+}): Promise<Crashed> => {
+  const [file, ...args] = [
+    ...(options.wrap ?? []),
+    process.execPath,
+    options.program,
+    options.store,
+    String(options.boxes)
+  ]
+  const child = spawn(file!, args, { stdio: ["ignore", "pipe", "pipe"] })
+  const operations: Array<string> = []
+  const images = new Map<string, string>()
+  let complaint = ""
+  child.stderr.on("data", (chunk: Buffer) => {
+    complaint += chunk.toString()
+  })
+  const ready = new Promise<void>((done, fail) => {
+    child.once("exit", () => fail(new Error(`the program ended by itself: ${complaint}`)))
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const [word, first = "", second = ""] = line.split(" ")
+      if (word === "ready") done()
+      if (word === "operation") operations.push(first)
+      if (word === "image") images.set(first, second)
+    })
+  })
+  await ready
+  await new Promise((done) => setTimeout(done, options.afterMillis))
+  child.kill("SIGKILL")
+  await ended(child)
+  return { operations, images }
+}
+
+/** Waits, for a bounded time, until the chains have noticed; what is left then is a survivor. */
+export const survivors = async (store: string): Promise<ReadonlyArray<string>> => {
+  const operations = Fs.existsSync(`${store}/events`) ? Fs.readdirSync(`${store}/events`) : []
+  const end = performance.now() + 10_000
+  for (;;) {
+    const left = processesOn(store, operations)
+    if (left.length === 0 || performance.now() > end) return left
+    await new Promise((done) => setTimeout(done, 20))
+  }
+}
