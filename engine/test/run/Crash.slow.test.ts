@@ -30,7 +30,8 @@ describe("a program with ten boxes, killed again and again at random moments", (
             []
           )
         }
-        console.log(`${kills} kills, ${images.size} images were known to be committed`)
+        expect(images.size).toBeGreaterThan(0)
+      console.log(`${kills} kills, ${images.size} images were known to be committed`)
         const engine = yield* Local.startOn(store)
         expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
         yield* Effect.promise(async () => {
