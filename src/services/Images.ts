@@ -45,7 +45,7 @@ export interface Filter {
   readonly id?: Ids.ImageId | undefined
   /** made at this moment or later */
   readonly since?: When | undefined
-  /** made at this moment or earlier; default: now, so that pages do not shift while they are read */
+  /** made at this moment or earlier; default: a minute from now (clocks differ), so that pages do not shift while they are read */
   readonly until?: When | undefined
 }
 
