@@ -2,16 +2,22 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ParentSpan } from "effect/Tracer"
+import type { Scrub } from "./HttpText.js"
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
-const options = (attributes: Attributes) => ({
+interface Scrubbing {
+  readonly scrub: Scrub
+}
+
+/** an argument may be anything, also the token by mistake */
+const options = ({ scrub }: Scrubbing, attributes: Attributes) => ({
   kind: "client" as const,
   captureStackTrace: false,
   attributes: Object.fromEntries(
     Object.entries(attributes)
       .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [`contree.${key}`, value])
+      .map(([key, value]) => [`contree.${key}`, typeof value === "string" ? scrub(value) : value])
   )
 })
 
@@ -19,11 +25,11 @@ const options = (attributes: Attributes) => ({
 export const nameOf = (method: string): string => `ContreeApi.${method}`
 
 export const traced =
-  (method: string, attributes: Attributes = {}) =>
+  (wiring: Scrubbing, method: string, attributes: Attributes = {}) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, ParentSpan>> =>
-    Effect.withSpan(self, `Contree.Api.${method}`, options(attributes))
+    Effect.withSpan(self, `Contree.Api.${method}`, options(wiring, attributes))
 
 export const tracedStream =
-  (method: string, attributes: Attributes = {}) =>
+  (wiring: Scrubbing, method: string, attributes: Attributes = {}) =>
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Exclude<R, ParentSpan>> =>
-    Stream.withSpan(self, `Contree.Api.${method}`, options(attributes))
+    Stream.withSpan(self, `Contree.Api.${method}`, options(wiring, attributes))

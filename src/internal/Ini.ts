@@ -58,15 +58,18 @@ export const parse = (text: string): Ini => {
   return new Map([...sections].map(([name, { values }]) => [name, values]))
 }
 
+const joined = (first: Section | undefined, second: Section): Section =>
+  Object.assign(Object.create(null), first, second)
+
 /** the values of both, key by key; the second wins */
 export const merge = (first: Ini, second: Ini): Ini => {
   const merged = new Map(first)
-  for (const [name, values] of second) merged.set(name, { ...merged.get(name), ...values })
+  for (const [name, values] of second) merged.set(name, joined(merged.get(name), values))
   return merged
 }
 
 /** the section with what it inherits from `[DEFAULT]`; `undefined` when it is not there */
 export const lookup = (ini: Ini, name: string): Section | undefined => {
   const own = ini.get(name)
-  return own === undefined ? undefined : { ...ini.get("DEFAULT"), ...own }
+  return own === undefined ? undefined : joined(ini.get("DEFAULT"), own)
 }

@@ -63,13 +63,13 @@ export const make = (wiring: Wiring): Pick<Service, "listFiles" | "uploadFile" |
         path: ["files"],
         query: { ...pageOf(query) },
         expected: []
-      }, Wire.FileList).pipe(Effect.map(({ files }) => files), traced("listFiles")),
+      }, Wire.FileList).pipe(Effect.map(({ files }) => files), traced(wiring, "listFiles")),
 
     uploadFile: <E = never, R = never>(
       content: Uint8Array | Stream.Stream<Uint8Array, E, R>,
       options?: { readonly size?: number | undefined }
     ): Effect.Effect<Wire.UploadedFile, Errors.UploadError | E, R> =>
-      uploadFile(content, options).pipe(traced("uploadFile", { "file.size": options?.size })),
+      uploadFile(content, options).pipe(traced(wiring, "uploadFile", { "file.size": options?.size })),
 
     getFile: (sha256: Ids.Sha256) =>
       ApiRequest.json(wiring, {
@@ -77,13 +77,13 @@ export const make = (wiring: Wiring): Pick<Service, "listFiles" | "uploadFile" |
         verb: "GET",
         path: ["files", ApiPath.sha256(sha256)],
         expected: [404]
-      }, Wire.File).pipe(traced("getFile", { "file.sha256": sha256 })),
+      }, Wire.File).pipe(traced(wiring, "getFile", { "file.sha256": sha256 })),
 
     checkFile: (sha256: Ids.Sha256) =>
       ApiRequest.exists(wiring, {
         method: nameOf("checkFile"),
         path: ["files", ApiPath.sha256(sha256)],
         expected: []
-      }).pipe(traced("checkFile", { "file.sha256": sha256 }))
+      }).pipe(traced(wiring, "checkFile", { "file.sha256": sha256 }))
   }
 }

@@ -31,7 +31,7 @@ export const make = (
       path: ["images"],
       query: { ...pageOf(query), tagged: query.tagged, tag: query.tag, uuid: query.uuid },
       expected: []
-    }, Wire.ImageList).pipe(Effect.map(({ images }) => images), traced("listImages")),
+    }, Wire.ImageList).pipe(Effect.map(({ images }) => images), traced(wiring, "listImages")),
 
   setImageTag: (id: Ids.ImageId, tag: string) =>
     Effect.flatMap(
@@ -44,7 +44,7 @@ export const make = (
           body,
           expected: [404, 409]
         }, Wire.Image)
-    ).pipe(traced("setImageTag", { "image.id": id, "image.tag": tag })),
+    ).pipe(traced(wiring, "setImageTag", { "image.id": id, "image.tag": tag })),
 
   deleteImageTag: (id: Ids.ImageId, tag?: string) =>
     ApiRequest.empty(wiring, {
@@ -53,7 +53,7 @@ export const make = (
       path: ["images", ApiPath.image(id), "tag"],
       query: { tag },
       expected: [404, 409]
-    }).pipe(traced("deleteImageTag", { "image.id": id, "image.tag": tag })),
+    }).pipe(traced(wiring, "deleteImageTag", { "image.id": id, "image.tag": tag })),
 
   importImage: (request: Wire.ImageImportRequest) =>
     Effect.flatMap(
@@ -66,5 +66,5 @@ export const make = (
           body,
           expected: [404, 425]
         }, Wire.OperationCreated)
-    ).pipe(Effect.map(({ uuid }) => uuid), traced("importImage"))
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "importImage"))
 })

@@ -51,7 +51,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
         const asked = { ...call, url: `${wiring.baseUrl}/v1/inspect/` }
         return Effect.fail(ApiErrors.undecodable(asked, `no image id in the Location "${location}"`, wiring.scrub))
       }),
-      traced("findImageByTag", { "image.tag": tag })
+      traced(wiring, "findImageByTag", { "image.tag": tag })
     )
   },
 
@@ -61,25 +61,25 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
       verb: "GET",
       path: ["inspect", ApiPath.image(id), ""],
       expected: [404]
-    }, Wire.Image).pipe(traced("inspectImage", { "image.id": id })),
+    }, Wire.Image).pipe(traced(wiring, "inspectImage", { "image.id": id })),
 
   listDirectory: (id: Ids.ImageId, path: string) =>
     ApiRequest.json(
       wiring,
       { method: nameOf("listDirectory"), verb: "GET", ...inspected(id, "list", path) },
       Wire.DirectoryList
-    ).pipe(traced("listDirectory", { "image.id": id, path })),
+    ).pipe(traced(wiring, "listDirectory", { "image.id": id, path })),
 
   downloadFile: (id: Ids.ImageId, path: string) =>
     ApiRequest.bytes(wiring, {
       method: nameOf("downloadFile"),
       verb: "GET",
       ...inspected(id, "download", path)
-    }).pipe(tracedStream("downloadFile", { "image.id": id, path })),
+    }).pipe(tracedStream(wiring, "downloadFile", { "image.id": id, path })),
 
   checkImageFile: (id: Ids.ImageId, path: string) =>
     ApiRequest.exists(wiring, { method: nameOf("checkImageFile"), ...inspected(id, "download", path) }).pipe(
-      traced("checkImageFile", { "image.id": id, path })
+      traced(wiring, "checkImageFile", { "image.id": id, path })
     ),
 
   archive: (id: Ids.ImageId, path: string) =>
@@ -94,11 +94,11 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
             body,
             () => ApiErrors.transport(asked, { text: "the archive was cut short", code: undefined }, wiring.scrub)
           )
-    ).pipe(tracedStream("archive", { "image.id": id, path })),
+    ).pipe(tracedStream(wiring, "archive", { "image.id": id, path })),
 
   checkArchive: (id: Ids.ImageId, path: string) =>
     ApiRequest.exists(wiring, { method: nameOf("checkArchive"), ...inspected(id, "archive", path) }).pipe(
-      traced("checkArchive", { "image.id": id, path })
+      traced(wiring, "checkArchive", { "image.id": id, path })
     ),
 
   grep: (id: Ids.ImageId, query: GrepQuery) =>
@@ -117,5 +117,5 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
         after: query.after
       },
       expected: [404, 410, 422]
-    }, Wire.GrepResult).pipe(traced("grep", { "image.id": id }))
+    }, Wire.GrepResult).pipe(traced(wiring, "grep", { "image.id": id }))
 })

@@ -30,7 +30,7 @@ export const make = (wiring: Wiring): Operations => ({
     wiring,
     { method: nameOf("whoami"), verb: "GET", path: ["whoami"], expected: [] },
     Wire.WhoAmI
-  ).pipe(traced("whoami")),
+  ).pipe(traced(wiring, "whoami")),
 
   spawnInstance: (request: Wire.InstanceSpawnRequest) =>
     Effect.flatMap(
@@ -45,7 +45,7 @@ export const make = (wiring: Wiring): Operations => ({
         }, Wire.OperationCreated)
     ).pipe(
       Effect.map(({ uuid }) => uuid),
-      traced("spawnInstance", { image: request.image })
+      traced(wiring, "spawnInstance", { image: request.image })
     ),
 
   listOperations: (query: OperationQuery = {}) =>
@@ -57,7 +57,7 @@ export const make = (wiring: Wiring): Operations => ({
       expected: []
     }, OperationList).pipe(
       Effect.map((list) => isList(list) ? list : list.operations),
-      traced("listOperations")
+      traced(wiring, "listOperations")
     ),
 
   getOperation: (id: Ids.OperationId, options: { readonly inflight?: boolean | undefined } = {}) =>
@@ -68,7 +68,7 @@ export const make = (wiring: Wiring): Operations => ({
       query: { inflight: options.inflight },
       expected: [404],
       operationId: id
-    }, Wire.Operation).pipe(traced("getOperation", { "operation.id": id })),
+    }, Wire.Operation).pipe(traced(wiring, "getOperation", { "operation.id": id })),
 
   cancelOperation: (id: Ids.OperationId) =>
     ApiRequest.empty(wiring, {
@@ -77,7 +77,7 @@ export const make = (wiring: Wiring): Operations => ({
       path: ["operations", ApiPath.operation(id)],
       expected: [404, 409],
       operationId: id
-    }).pipe(traced("cancelOperation", { "operation.id": id })),
+    }).pipe(traced(wiring, "cancelOperation", { "operation.id": id })),
 
   operationEvents: (id: Ids.OperationId, query: EventsQuery = {}) => {
     const method = nameOf("operationEvents")
@@ -97,7 +97,7 @@ export const make = (wiring: Wiring): Operations => ({
       timeout: wiring.idleTimeout
     })
     return events(bytes, { method, operationId: id, scrub: wiring.scrub }).pipe(
-      tracedStream("operationEvents", { "operation.id": id, spid: query.spid })
+      tracedStream(wiring, "operationEvents", { "operation.id": id, spid: query.spid })
     )
   }
 })

@@ -36,7 +36,7 @@ export const make = (wiring: Wiring): Subprocesses => ({
         }, Wire.SubprocessCreated)
     ).pipe(
       Effect.map(({ spid }) => spid),
-      traced("createSubprocess", { "operation.id": id })
+      traced(wiring, "createSubprocess", { "operation.id": id })
     ),
 
   getSubprocess: (id: Ids.OperationId, spid: Ids.Spid) =>
@@ -46,7 +46,7 @@ export const make = (wiring: Wiring): Subprocesses => ({
       path: at(id, spid),
       expected: [404],
       operationId: id
-    }, Wire.InstanceResult).pipe(traced("getSubprocess", { "operation.id": id, spid })),
+    }, Wire.InstanceResult).pipe(traced(wiring, "getSubprocess", { "operation.id": id, spid })),
 
   killSubprocess: (id: Ids.OperationId, spid: Ids.Spid, signal?: string) =>
     ApiRequest.empty(wiring, {
@@ -56,7 +56,7 @@ export const make = (wiring: Wiring): Subprocesses => ({
       query: { signal },
       expected: [404, 409],
       operationId: id
-    }).pipe(traced("killSubprocess", { "operation.id": id, spid, signal })),
+    }).pipe(traced(wiring, "killSubprocess", { "operation.id": id, spid, signal })),
 
   writeSubprocessStdin: (
     id: Ids.OperationId,
@@ -77,5 +77,5 @@ export const make = (wiring: Wiring): Subprocesses => ({
           expected: [404, 409, 410, 425],
           operationId: id
         })
-    ).pipe(traced("writeSubprocessStdin", { "operation.id": id, spid }))
+    ).pipe(traced(wiring, "writeSubprocessStdin", { "operation.id": id, spid }))
 })

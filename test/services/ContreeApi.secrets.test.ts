@@ -1,0 +1,205 @@
+import type { HttpClient } from "@effect/platform"
+import { describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Logger, LogLevel, Option, Redacted, Schedule, Stream, Tracer } from "effect"
+import type * as ContreeApi from "effect-contree/ContreeApi"
+import * as ContreeConfig from "effect-contree/ContreeConfig"
+import * as Errors from "effect-contree/Errors"
+import * as Ids from "effect-contree/Ids"
+import { inspect } from "node:util"
+import { expect } from "vitest"
+import { apiOn, clients, token } from "../support/httpClients.js"
+import { serve } from "../support/httpServer.js"
+import type { Handler } from "../support/httpServer.js"
+import { stub, systemError } from "../support/httpStub.js"
+
+const image = Ids.ImageId.make("00000000-0000-4000-8000-000000000001")
+const operation = Ids.OperationId.make("00000000-0000-4000-8000-000000000002")
+
+/** the token as it is, in a URL, and in base64 */
+const forms = [token, encodeURIComponent(token), Buffer.from(token).toString("base64")]
+
+/** every way in which a value ends up on a screen or in a log */
+const shown = (value: unknown): ReadonlyArray<string> => {
+  const texts = [String(value), JSON.stringify(value) ?? "", inspect(value, { depth: null, showHidden: true })]
+  if (value instanceof Error) texts.push(value.stack ?? "", value.message, inspect(value.cause, { depth: null }))
+  return texts
+}
+
+const expectNoToken = (value: unknown) => {
+  for (const text of shown(value)) {
+    for (const form of forms) expect(text).not.toContain(form)
+  }
+}
+
+const recorded = () => {
+  const spans: Array<unknown> = []
+  const logs: Array<string> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const span: Tracer.Span = {
+        _tag: "Span",
+        name,
+        spanId: "1",
+        traceId: "1",
+        parent,
+        context,
+        status: { _tag: "Started", startTime },
+        attributes,
+        links,
+        sampled: true,
+        kind,
+        end: (_, exit) => {
+          spans.push({ name, attributes: [...attributes], exit, exitText: String(exit) })
+        },
+        attribute: (key, value) => void attributes.set(key, value),
+        event: (name, _, attributes) => void spans.push({ name, attributes }),
+        addLinks: () => undefined
+      }
+      return span
+    },
+    context: (f) => f()
+  })
+  const logger = Logger.make(({ annotations, cause, message, spans }) => {
+    logs.push(inspect({ message, cause, annotations, spans }, { depth: null, showHidden: true }))
+    logs.push(Cause.pretty(cause))
+  })
+  const layer = Layer.mergeAll(
+    Layer.setTracer(tracer),
+    Logger.replace(Logger.defaultLogger, logger),
+    Logger.minimumLogLevel(LogLevel.All)
+  )
+  return { spans, logs, layer }
+}
+
+/** all that the API can be asked, as programs would */
+const calls = (api: ContreeApi.Service): ReadonlyArray<Effect.Effect<unknown, Errors.ContreeError>> => [
+  api.whoami,
+  api.listImages(),
+  api.setImageTag(image, "t"),
+  api.deleteImageTag(image),
+  api.spawnInstance({ command: "true", image }),
+  api.createSubprocess(operation, { command: "true" }),
+  api.cancelOperation(operation),
+  api.findImageByTag("t"),
+  api.uploadFile(new Uint8Array(10)),
+  api.uploadFile(Stream.make(new Uint8Array(10))),
+  Stream.runDrain(api.downloadFile(image, "/a")),
+  Stream.runDrain(api.archive(image, "/a")),
+  Stream.runDrain(api.operationEvents(operation, { follow: true })),
+  api.inspectImage(token as Ids.ImageId)
+]
+
+/** each call fails, and shows the token nowhere; the tags of the failures */
+const failAll = (client: Layer.Layer<HttpClient.HttpClient>, baseUrl: string, options: Parameters<typeof apiOn>[2]) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { layer, logs, spans } = recorded()
+    const tags = new Set<string>()
+    yield* Effect.gen(function*() {
+      const api = yield* apiOn(client, baseUrl, options)
+      expectNoToken(api)
+      for (const call of calls(api)) {
+        const exit = yield* Effect.exit(call)
+        expectNoToken(exit)
+        if (Exit.isSuccess(exit)) continue
+        const { cause } = exit
+        expectNoToken(cause)
+        expectNoToken(Cause.pretty(cause, { renderErrorCause: true }))
+        const error = Option.getOrThrow(Cause.failureOption(cause))
+        expect(Errors.isContreeError(error)).toBe(true)
+        expectNoToken(error)
+        expectNoToken(error.message)
+        tags.add(error._tag)
+        yield* Effect.logError("it failed", cause)
+        yield* Effect.log(error)
+      }
+    }).pipe(Effect.provide(layer))
+    expect(spans.length).toBeGreaterThan(10)
+    expect(logs.length).toBeGreaterThan(10)
+    spans.forEach(expectNoToken)
+    logs.forEach(expectNoToken)
+    return tags
+  }))
+
+/** a server that gives back whatever it was sent, wherever it can */
+const echo = (status: number): Handler => async ({ body, open, request }) => {
+  const all = `${JSON.stringify(request.headers)} ${token} ${encodeURIComponent(token)} ${
+    token.split("").join("<b></b>")
+  }`
+  const headers = {
+    "x-request-id": token,
+    "location": `https://x/${token}`,
+    "x-other": token,
+    "content-type": request.url!.includes("whoami") ? "text/html" : "application/json"
+  }
+  await body
+  if (status === 200 && request.url!.includes("/events")) {
+    open(200).end(`event: sse_error\ndata: ${all}\n\n`)
+    return
+  }
+  open(status, headers).end(request.url!.includes("whoami") ? `<p>${all}</p>` : JSON.stringify({ error: all }))
+}
+
+describe.each(clients)("on %s", (_, client) => {
+  it.live("no failure of any status shows the token, though the server repeats it", () =>
+    Effect.gen(function*() {
+      const tags = new Set<string>()
+      for (const status of [301, 400, 401, 403, 404, 409, 410, 422, 425, 429, 500, 302, 200]) {
+        const found = yield* Effect.scoped(
+          Effect.flatMap(serve(echo(status)), (server) => failAll(client, server.url, { retry: Schedule.stop }))
+        ).pipe(Effect.catchAllDefect((defect) => Effect.die(new Error(`status ${status}: ${String(defect)}`))))
+        found.forEach((tag) => tags.add(tag))
+      }
+      expect([...tags].sort()).toEqual([
+        "BadRequestError",
+        "ConflictError",
+        "DecodeError",
+        "EventStreamError",
+        "ForbiddenError",
+        "GoneError",
+        "NotFoundError",
+        "RateLimitedError",
+        "ServerError",
+        "TooEarlyError",
+        "TransportError",
+        "UnauthorizedError",
+        "UnexpectedStatusError",
+        "UnprocessableError"
+      ])
+    }), 60_000)
+
+  it.live("no broken connection shows the token", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* serve(({ response }) => void response.destroy())
+      const tags = yield* failAll(client, server.url, { retry: Schedule.stop })
+      expect([...tags].sort()).toEqual(["BadRequestError", "TransportError"])
+    })))
+})
+
+describe("without a network", () => {
+  it.effect("no cause of a client shows the token, whatever the client says", () =>
+    Effect.gen(function*() {
+      const nested = Object.assign(systemError("ECONNRESET", `header ${token} is bad`), {
+        cause: new Error(`authorization: Bearer ${token}`)
+      })
+      const { layer } = stub(() => nested)
+      const tags = yield* failAll(layer, "http://contree.test", { retry: Schedule.stop })
+      expect([...tags].sort()).toEqual(["BadRequestError", "TransportError"])
+    }))
+
+  it.effect("no configuration shows the token, nor a URL that holds a password", () =>
+    Effect.gen(function*() {
+      const options = { token: Redacted.make(token), baseUrl: "http://contree.test" }
+      expectNoToken(yield* ContreeConfig.make(options))
+      for (
+        const bad of [
+          { ...options, token: Redacted.make(`${token} x`) },
+          { ...options, baseUrl: `https://user:${token}@contree.test` },
+          { ...options, baseUrl: token },
+          { ...options, project: `${token}\u0000` }
+        ]
+      ) {
+        expectNoToken(yield* Effect.exit(ContreeConfig.make(bad)))
+      }
+    }))
+})
