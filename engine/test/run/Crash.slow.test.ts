@@ -31,7 +31,7 @@ describe("a program with ten boxes, killed again and again at random moments", (
           )
         }
         expect(images.size).toBeGreaterThan(0)
-      console.log(`${kills} kills, ${images.size} images were known to be committed`)
+        console.log(`${kills} kills, ${images.size} images were known to be committed`)
         const engine = yield* Local.startOn(store)
         expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
         yield* Effect.promise(async () => {
