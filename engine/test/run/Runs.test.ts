@@ -215,6 +215,35 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "60 seconds" })("runs", (it) =
       }))
   })
 
+  describe("the network", () => {
+    it.effect("is the host's when asked for, and a loopback of its own when not", () =>
+      withEngine(async (engine) => {
+        const names = async (networking: object | undefined): Promise<Local.Json> => {
+          const command = "ls /proc/self/ns/ > /dev/null; tail -n +3 /proc/net/dev | cut -d: -f1"
+          const id = await engine.spawn({ command, shell: true, disposable: true, ...(networking && { networking }) })
+          const events = await eventsOfRun(engine, id)
+          const event = events.find(({ type }) => type === "network")
+          const inside = outputOf(events, "stdout").toString().split("\n").map((name) => name.trim()).filter(Boolean)
+          return [inside, event?.spid, event?.data.interfaces]
+        }
+        expect(await names(undefined)).toEqual([["lo"], undefined, undefined])
+        expect(await names({ enabled: false })).toEqual([["lo"], undefined, undefined])
+        const [inside, spid, interfaces] = await names({ enabled: true })
+        expect([spid, interfaces.map((one: Local.Json) => one.name)]).toEqual([0, inside])
+        expect(Object.keys(interfaces[0])).toEqual([
+          "name",
+          "rx_bytes",
+          "rx_packets",
+          "rx_errs",
+          "rx_drop",
+          "tx_bytes",
+          "tx_packets",
+          "tx_errs",
+          "tx_drop"
+        ])
+      }))
+  })
+
   describe("users", () => {
     it.effect("other than 0 need an engine of root", () =>
       withEngine(async (engine) => {
