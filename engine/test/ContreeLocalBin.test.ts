@@ -1,7 +1,9 @@
-import { describe, expect, it } from "@effect/vitest"
+import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
+import * as Fs from "node:fs"
 import { resolve } from "node:path"
+import * as Crash from "./support/Crash.js"
 import * as Local from "./support/LocalEngine.js"
 
 interface Ended {
@@ -10,17 +12,25 @@ interface Ended {
   readonly stderr: string
 }
 
-const contreeLocal = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Effect.Effect<Ended> =>
-  Effect.promise(() =>
-    new Promise((done) => {
+const folder = Fs.mkdtempSync(resolve("node_modules/.contree-bin-"))
+Fs.copyFileSync(resolve("engine/package.json"), `${folder}/package.json`)
+const program = Crash.bundle(folder, "engine/src/bin.ts")
+afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+
+const contreeLocal = (args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+  Effect.promise(async () => {
+    const bin = await program
+    return new Promise((done) => {
       execFile(
         process.execPath,
-        ["--import", "tsx", resolve("engine/src/bin.ts"), ...args],
-        { env: { ...process.env, NO_COLOR: "1", ...env } },
-        (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+        [bin, ...args],
+        { env: { ...process.env, NO_COLOR: "1" } },
+        (error, stdout, stderr) => {
+          done({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+        }
       )
     })
-  )
+  })
 
 describe("contree-local", () => {
   it.scopedLive("doctor says that boxes run here, and 1 when they cannot", () =>

@@ -9,11 +9,11 @@ import { resolve } from "node:path"
 import { processesOn } from "./LocalEngine.js"
 
 /** One file that starts fast. What a program of native code cannot be bundled with stays outside. */
-export const bundle = async (folder: string): Promise<string> => {
+export const bundle = async (folder: string, entry = "engine/test/support/CrashChild.ts"): Promise<string> => {
   // inside the checkout, so that what stays outside of the bundle is found
-  const outfile = `${folder}/crash-child.mjs`
+  const outfile = `${folder}/dist/program.mjs`
   await build({
-    entryPoints: [resolve("engine/test/support/CrashChild.ts")],
+    entryPoints: [resolve(entry)],
     outfile,
     bundle: true,
     platform: "node",
