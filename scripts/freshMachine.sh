@@ -21,6 +21,8 @@ cp -rT /etc/apt "$root/etc/apt"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 [ -e /etc/hosts ] && cp /etc/hosts "$root/etc/hosts"
 npm config get registry --workspaces=false > "$folder/registry"
+authorities=${NODE_EXTRA_CA_CERTS:-}
+[ -z "$authorities" ] || cp "$authorities" "$root/etc/authorities.pem"
 
 rm -rf "$root/home/new/clone"
 mkdir -p "$root/home/new" "$root/opt/node/bin" "$root/opt/node/lib/node_modules"
@@ -35,6 +37,7 @@ tests=$(grep -m1 '^npm test$' "$repository/README.md")
 cat > "$root/home/new/steps" <<STEPS
 set -euxo pipefail
 export PATH=/opt/node/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/home/new CI=true npm_config_registry=$(cat "$folder/registry")
+${authorities:+export NODE_EXTRA_CA_CERTS=/etc/authorities.pem}
 cd /home/new/clone
 apt-get update -qq
 $setup
