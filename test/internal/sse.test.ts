@@ -112,6 +112,45 @@ const input = fc.oneof(
   }
 )
 
+interface Work {
+  copied: number
+  searched: number
+  decoded: number
+}
+
+/** how many bytes are copied and searched by methods of typed arrays, and decoded, while it runs */
+const workOf = (run: () => void): Work => {
+  const work: Work = { copied: 0, searched: 0, decoded: 0 }
+  const { indexOf, set, slice } = Uint8Array.prototype
+  const { decode } = TextDecoder.prototype
+  Uint8Array.prototype.slice = function(this: Uint8Array<ArrayBuffer>, from, to) {
+    const copy = slice.call(this, from, to)
+    work.copied += copy.length
+    return copy
+  }
+  Uint8Array.prototype.set = function(this: Uint8Array, source, at) {
+    work.copied += source.length
+    return set.call(this, source, at)
+  }
+  Uint8Array.prototype.indexOf = function(this: Uint8Array, byte, from = 0) {
+    const found = indexOf.call(this, byte, from)
+    work.searched += (found === -1 ? this.length : found + 1) - from
+    return found
+  }
+  TextDecoder.prototype.decode = function(this: TextDecoder, bytes, options) {
+    work.decoded += bytes?.byteLength ?? 0
+    return decode.call(this, bytes, options)
+  }
+  try {
+    run()
+  } finally {
+    // What stood on the prototype of all typed arrays is seen again.
+    for (const name of ["indexOf", "set", "slice"]) Reflect.deleteProperty(Uint8Array.prototype, name)
+    TextDecoder.prototype.decode = decode
+  }
+  return work
+}
+
 describe("Sse", () => {
   it("reads as the rules say, however the bytes are cut", () => {
     fc.assert(
@@ -152,29 +191,37 @@ describe("Sse", () => {
     expect(decoder.push(bytesOf("c\n\n")).frames).toEqual([{ id: "", event: "message", data: "abc" }])
   })
 
-  it("takes time in proportion to the bytes, in one frame of many small chunks", () => {
-    const timeOf = (count: number): number => {
-      const decoder = new Sse.Decoder()
-      const piece = bytesOf("x".repeat(16))
-      const start = performance.now()
+  // Counted, not timed: what is touched anew for each chunk or line shows as hundreds of times the bytes.
+  it("copies, searches and decodes each byte a few times at most, in one frame of many small chunks", () => {
+    const piece = bytesOf("x".repeat(16))
+    const count = 2000
+    const bytes = count * piece.length
+    const decoder = new Sse.Decoder()
+    const work = workOf(() => {
       decoder.push(bytesOf("data: "))
       for (let i = 0; i < count; i++) decoder.push(piece)
-      expect(decoder.push(bytesOf("\n\n")).frames[0]!.data).toHaveLength(count * 16)
-      return performance.now() - start
+      expect(decoder.push(bytesOf("\n\n")).frames[0]!.data).toHaveLength(bytes)
+    })
+    // At least once each: a decoder that took another way to its bytes would not have been counted.
+    for (const times of [work.copied / bytes, work.searched / bytes, work.decoded / bytes]) {
+      expect(times).toBeGreaterThanOrEqual(1)
+      expect(times).toBeLessThan(2.1)
     }
-    timeOf(20_000)
-    const small = Math.min(timeOf(20_000), timeOf(20_000), timeOf(20_000))
-    // Sixteen times the bytes: about 16 times the time, and 256 times it if anything were copied anew for each chunk.
-    expect(timeOf(320_000)).toBeLessThan(Math.max(5, small) * 80)
   })
 
-  it("takes time in proportion to the lines, many of them in one chunk", () => {
-    const decoder = new Sse.Decoder()
-    const start = performance.now()
-    const { frames } = decoder.push(bytesOf("data: a\n\n".repeat(300_000)))
-    expect(frames).toHaveLength(300_000)
-    expect(performance.now() - start).toBeLessThan(5_000)
-  })
+  it.each([["LF", "\n", 0], ["CR LF", "\r\n", 0], ["CR", "\r", 0], ["LF, and one CR at the end", "\n", 1]])(
+    "copies, searches and decodes each byte a few times at most, in many lines of one chunk that end in %s",
+    (_, end, carriageReturns) => {
+      const count = 2000
+      const chunk = bytesOf(`data: a${end}${end}`.repeat(count) + "\r".repeat(carriageReturns))
+      const decoder = new Sse.Decoder()
+      const work = workOf(() => expect(decoder.push(chunk).frames).toHaveLength(count))
+      expect(work.decoded).toBe("data: a".length * count)
+      expect(work.searched / chunk.length).toBeGreaterThanOrEqual(1)
+      expect(work.searched / chunk.length).toBeLessThan(2.1)
+      expect(work.copied).toBe(0)
+    }
+  )
 
   it.effect("fails typed on a frame over the limit, in one line or in many, whole or not", () =>
     Effect.gen(function*() {

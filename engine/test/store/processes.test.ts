@@ -109,17 +109,17 @@ describe("the folder", () => {
   it.scoped("is private, and never taken from others", () =>
     Effect.gen(function*() {
       const path = yield* folder
-      mkdirSync(`${path}/home`)
-      chmodSync(`${path}/home`, 0o755)
-      writeFileSync(`${path}/home/letter`, "")
-      expect(yield* Effect.flip(Store.open({ path: `${path}/home` }))).toMatchObject({ reason: "StoreUnusable" })
-      const error = yield* Effect.flip(Store.open({ path: `${path}/home/letter` }))
+      mkdirSync(`${path}/desk`)
+      chmodSync(`${path}/desk`, 0o755)
+      writeFileSync(`${path}/desk/letter`, "")
+      expect(yield* Effect.flip(Store.open({ path: `${path}/desk` }))).toMatchObject({ reason: "StoreUnusable" })
+      const error = yield* Effect.flip(Store.open({ path: `${path}/desk/letter` }))
       expect(error.message).toContain("letter")
-      yield* Effect.scoped(Store.open({ path: `${path}/home/a/b`, images: [] }))
+      yield* Effect.scoped(Store.open({ path: `${path}/desk/a/b`, images: [] }))
       // Or what it says would be brought back from there.
-      for (const end of ["-wal", "-shm"]) rmSync(`${path}/home/a/b/contree.db${end}`, { force: true })
-      writeFileSync(`${path}/home/a/b/contree.db`, "not a database, whatever its name says ".repeat(100))
-      expect((yield* Effect.flip(Store.open({ path: `${path}/home/a/b` }))).message).toMatch(/StoreUnusable/)
+      for (const end of ["-wal", "-shm"]) rmSync(`${path}/desk/a/b/contree.db${end}`, { force: true })
+      writeFileSync(`${path}/desk/a/b/contree.db`, "not a database, whatever its name says ".repeat(100))
+      expect((yield* Effect.flip(Store.open({ path: `${path}/desk/a/b` }))).message).toMatch(/StoreUnusable/)
     }))
 
   it.scoped("says so when its tables are newer than the engine, and when an image is unknown", () =>
