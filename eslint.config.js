@@ -15,7 +15,7 @@ const noBarrel = {
 }
 
 export default tseslint.config(
-  globalIgnores(["**/node_modules/", "**/dist/", "docs/modules/", ".check/", "coverage/", "test/house/fixtures/"]),
+  globalIgnores(["**/node_modules/", "**/dist/", "docs/modules/", ".check/", "coverage/", "test/house/fixtures/", "test/types/programs/", "examples/thirty-lines.ts"]),
   {
     files: ["**/*.ts", "**/*.js", "**/*.cjs"],
     plugins: {

@@ -1,9 +1,11 @@
 /**
  * The first program: `npm run quickstart`. It needs Linux, bubblewrap and a static busybox, and no account.
  */
+import { NodeRuntime } from "@effect/platform-node"
 import { ContreeLocal } from "contree-local"
 import { Console, DateTime, Duration, Effect, Option, Stream } from "effect"
-import { Command, Image, Images } from "effect-contree"
+import type { Image } from "effect-contree"
+import { Command, Images } from "effect-contree"
 
 const paint = (code: number) => (text: string): string =>
   process.stdout.isTTY && !process.env.NO_COLOR ? `\u001b[${code}m${text}\u001b[0m` : text
@@ -24,7 +26,9 @@ interface Leaf {
 }
 
 const draw = (leaf: Leaf, first = "", rest = ""): ReadonlyArray<string> => [
-  `${first}${green(short(leaf.image))}  ${leaf.made}${Option.match(leaf.took, { onNone: () => "", onSome: (d) => `  ${took(d)}` })}`,
+  `${first}${green(short(leaf.image))}  ${leaf.made}${
+    Option.match(leaf.took, { onNone: () => "", onSome: (d) => `  ${took(d)}` })
+  }`,
   ...leaf.children.flatMap((child, i) =>
     i === leaf.children.length - 1
       ? draw(child, `${rest}└─ `, `${rest}   `)
@@ -39,7 +43,9 @@ const program = Effect.gen(function*() {
   yield* heading("1. Run a command and keep its file system: a new image")
   const script = Command.shell`mkdir /data && printf '%s\n' pear apple ${"it's quoted"} > /data/list && cat /data/list`
   const built = yield* base.run(script, { disposable: false, check: true })
-  yield* Console.log(`${built.stdout.text.trimEnd()}\n${dim("kept as")} ${green(short(built.image))}  ${took(built.elapsed)}`)
+  yield* Console.log(
+    `${built.stdout.text.trimEnd()}\n${dim("kept as")} ${green(short(built.image))}  ${took(built.elapsed)}`
+  )
 
   yield* heading("2. Watch output as it appears (time of arrival, stream, text)")
   yield* built.image.stream(Command.shell("for i in 1 2 3; do echo tick $i; sleep 0.4; done; echo done >&2")).pipe(
@@ -92,7 +98,10 @@ program.pipe(
   Effect.catchTag("EngineError", (error) =>
     Effect.zipRight(
       Console.error(`${error.message}\n\nnpm run doctor   checks this machine, point by point`),
-      Effect.sync(() => { process.exitCode = 1 })
+      Effect.sync(() => {
+        process.exitCode = 1
+      })
     )),
-  Effect.runPromise
+  // Ctrl-C interrupts, and so cancels what runs
+  NodeRuntime.runMain
 )

@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-import * as Encoding from "effect/Encoding"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Base64 from "./Base64.js"
 import { triState } from "./TriState.js"
 
 /**
@@ -68,7 +68,7 @@ const ascii = new TextDecoder("latin1")
 export const fromBytes = (bytes: Uint8Array): { readonly value: string; readonly encoding: "ascii" | "base64" } =>
   isPlain(bytes)
     ? { value: ascii.decode(bytes), encoding: "ascii" }
-    : { value: Encoding.encodeBase64(bytes), encoding: "base64" }
+    : { value: Base64.encode(bytes), encoding: "base64" }
 
 const utf8 = new TextEncoder()
 
@@ -83,8 +83,7 @@ export const toBytes = (
   repr: { readonly value: string; readonly encoding?: "ascii" | "base64" | null | undefined }
 ): Uint8Array | undefined => {
   if (repr.encoding !== "base64") return utf8.encode(repr.value)
-  const decoded = Encoding.decodeBase64(repr.value)
-  return decoded._tag === "Right" ? decoded.right : undefined
+  return Base64.decode(repr.value)
 }
 
 /**

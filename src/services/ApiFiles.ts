@@ -1,4 +1,8 @@
-/** Uploaded files. Protocol: section 2.2. */
+/**
+ * Uploaded files. Protocol: section 2.2.
+ *
+ * @since 0.1.0
+ */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

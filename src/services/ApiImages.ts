@@ -1,4 +1,8 @@
-/** Images and their tags. Protocol: section 2.1. */
+/**
+ * Images and their tags. Protocol: section 2.1.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import { jsonBody } from "../internal/ApiJson.js"
 import * as ApiPath from "../internal/ApiPath.js"

@@ -1,4 +1,8 @@
-/** Looking into images. Protocol: section 2.5. */
+/**
+ * Looking into images. Protocol: section 2.5.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ApiErrors from "../internal/ApiErrors.js"

@@ -1,4 +1,8 @@
-/** Runs, and operations of any kind. Protocol: sections 2.3, 2.4 and 4. */
+/**
+ * Runs, and operations of any kind. Protocol: sections 2.3, 2.4 and 4.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Ids from "../schemas/Ids.js"

@@ -1,4 +1,8 @@
-/** Second processes in a running sandbox. Protocol: section 2.4. */
+/**
+ * Second processes in a running sandbox. Protocol: section 2.4.
+ *
+ * @since 0.1.0
+ */
 import * as Effect from "effect/Effect"
 import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"

@@ -315,6 +315,7 @@ export const toContent = <const F extends Content>(
       return inMemory(file.content, file)
     case "Path":
       // `path` alone makes this variant, and its type says PlatformError and FileSystem
+      // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
       return localSource(file.local, file) as Out
     case "Stream":
       return Effect.succeed({

@@ -125,6 +125,7 @@ const use = (deps: Gated): Service["use"] =>
   type Failure = Errors.InvalidReferenceError | (S extends true ? Errors.LookupError : never)
   type Found = S extends true ? KeptImage : Image
   // What comes out depends on the value of `strict`, which its type knows; the function says so once for all.
+  // @effect-diagnostics-next-line missingEffectError:off
   const find = (options?.strict === true ? (image: Image) => pin(deps, image) : Effect.succeed) as (
     image: Image
   ) => Effect.Effect<Found, Failure>

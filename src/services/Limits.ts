@@ -10,7 +10,7 @@ import type * as ContreeConfig from "./ContreeConfig.js"
 
 type Kind = keyof ContreeConfig.Service["concurrency"]
 
-/** `@internal` */
+/** @internal */
 export interface Limits {
   readonly runs: Effect.Effect<Effect.Semaphore, Errors.RequestError>
   readonly imports: Effect.Effect<Effect.Semaphore, Errors.RequestError>

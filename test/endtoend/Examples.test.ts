@@ -17,14 +17,17 @@ const run = (command: string, args: ReadonlyArray<string>): Promise<Ran> =>
     })
     let stdout = ""
     let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text })
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+    })
     child.once("error", reject)
     child.once("close", (code) => resolve({ code, stdout, stderr }))
   })
 
-const runExample = (name: string): Promise<Ran> =>
-  run(process.execPath, ["--import", "tsx", `examples/${name}.ts`])
+const runExample = (name: string): Promise<Ran> => run(process.execPath, ["--import", "tsx", `examples/${name}.ts`])
 
 describe("examples", () => {
   it("thirty-lines prints the two branches and the live output", async () => {
@@ -39,8 +42,19 @@ describe("examples", () => {
   it("quickstart shows each of its five parts", async () => {
     const ran = await runExample("quickstart")
     expect(ran.stderr).toBe("")
-    for (const part of ["pear\napple\nit's quoted\nkept as ", "stdout  tick 3", "stderr  done", "inside:  only here",
-      "after:   DisposableImageRunError", "outside: pear, apple, it's quoted", "busybox:latest", "├─ ", "└─ "]) {
+    for (
+      const part of [
+        "pear\napple\nit's quoted\nkept as ",
+        "stdout  tick 3",
+        "stderr  done",
+        "inside:  only here",
+        "after:   DisposableImageRunError",
+        "outside: pear, apple, it's quoted",
+        "busybox:latest",
+        "├─ ",
+        "└─ "
+      ]
+    ) {
       expect(ran.stdout).toContain(part)
     }
     expect(ran.code).toBe(0)
@@ -48,7 +62,8 @@ describe("examples", () => {
 
   it("quickstart says what to do where bubblewrap is missing", async () => {
     // a mount name space of its own, in which the tool is an empty file that nobody may execute
-    const script = 'b=$(command -v bwrap) && mount --bind /dev/null "$b" && exec "$0" --import tsx examples/quickstart.ts'
+    const script =
+      "b=$(command -v bwrap) && mount --bind /dev/null \"$b\" && exec \"$0\" --import tsx examples/quickstart.ts"
     const ran = await run("unshare", ["--map-root-user", "--mount", "sh", "-c", script, process.execPath])
     expect(ran.stdout).toBe("")
     expect(ran.stderr).toContain("bubblewrap")

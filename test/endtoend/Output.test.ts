@@ -12,8 +12,9 @@ const generate = (seed: string) =>
   `i=0; while [ $i -lt 320 ]; do printf '${seed}%s' $i | sha512sum | cut -c1-128; i=$((i+1)); done`
 
 const expectedBlock = (seed: string): Buffer =>
-  Buffer.concat(Array.from({ length: 320 }, (_, i) =>
-    Buffer.from(createHash("sha512").update(`${seed}${i}`).digest("hex") + "\n")))
+  Buffer.concat(
+    Array.from({ length: 320 }, (_, i) => Buffer.from(createHash("sha512").update(`${seed}${i}`).digest("hex") + "\n"))
+  )
 
 layer(engineLayer(), { timeout: "30 seconds" })("output of real runs", (it) => {
   it.effect("10 MiB to stdout and 10 MiB to stderr at once arrive whole", () =>
@@ -80,7 +81,8 @@ layer(engineLayer(), { timeout: "30 seconds" })("output of real runs", (it) => {
   it.effect("multi-byte text split anywhere is whole again", () =>
     Effect.gen(function*() {
       const image = yield* busybox
-      const script = `printf '\\342'; sleep 0.05; printf '\\202'; sleep 0.05; printf '\\254\\360\\237'; sleep 0.05; printf '\\230\\200\\n'`
+      const script =
+        `printf '\\342'; sleep 0.05; printf '\\202'; sleep 0.05; printf '\\254\\360\\237'; sleep 0.05; printf '\\230\\200\\n'`
       const text = yield* image.stream(Command.shell(script)).pipe(
         Output.stdout,
         Stream.decodeText(),

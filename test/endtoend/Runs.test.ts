@@ -16,9 +16,16 @@ layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
       const branches = yield* Effect.forEach(names, (name) =>
         built.image.run(Command.shell`echo ${name} >> /data/f`, { disposable: false }), { concurrency: 6 })
       const texts = yield* Effect.forEach(branches, (branch) =>
-        Effect.map(branch.image.run(Command.exec("cat", ["/data/f"])), (r) => r.stdout.text))
-      expect(texts).toEqual(names.map((name) => `base\n${name}\n`))
-      expect(new Set(branches.map((branch) => branch.image.id.value)).size).toBe(names.length)
+        Effect.map(branch.image.run(Command.exec("cat", ["/data/f"])), (r) =>
+          r.stdout.text))
+      expect(texts).toEqual(names.map((name) =>
+        `base\n${name}\n`
+      ))
+      expect(
+        new Set(branches.map((branch) =>
+          branch.image.id.value
+        )).size
+      ).toBe(names.length)
       const parent = yield* built.image.run(Command.exec("cat", ["/data/f"]))
       expect(parent.stdout.text).toBe("base\n")
     }))
@@ -44,7 +51,9 @@ layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
       expect(processesWith(running!.uuid).length).toBeGreaterThan(0)
       const [took] = yield* Effect.timed(
         Fiber.interrupt(fiber).pipe(
-          Effect.zipRight(eventually(Effect.sync(() => processesWith(running!.uuid)), (left) => left.length === 0, 5000))
+          Effect.zipRight(
+            eventually(Effect.sync(() => processesWith(running!.uuid)), (left) => left.length === 0, 5000)
+          )
         )
       )
       expect(processesWith(running!.uuid)).toEqual([])
@@ -69,7 +78,11 @@ layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
       expect((yield* base.run(Command.shell("kill -TERM $$"))).exit).toEqual({ _tag: "Signaled", signal: 15 })
       expect((yield* base.run(Command.exec("/no/such/command"))).exitCode).toBe(127)
       const error = yield* Effect.flip(base.run(Command.shell("echo why >&2; exit 3"), { check: true }))
-      expect(error).toMatchObject({ _tag: "CommandFailedError", exit: { _tag: "Exited", code: 3 }, stderrTail: "why\n" })
+      expect(error).toMatchObject({
+        _tag: "CommandFailedError",
+        exit: { _tag: "Exited", code: 3 },
+        stderrTail: "why\n"
+      })
     }))
 })
 
@@ -83,9 +96,18 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
       return yield* Effect.forEach(Array.from({ length: 200 }), () =>
         Effect.map(base.run(Command.exec("true")), (r) => r.exitCode), { concurrency: 16 })
     }).pipe(Effect.provide(context))
-    expect(codes).toEqual(Array.from({ length: 200 }, () => 0))
-    const running = yield* Effect.provide(Effect.fork(Effect.flatMap(busybox, (i) => i.run(Command.exec("sleep", ["60"])))), context)
-    yield* eventually(Effect.sync(() => processesWith(store)), (found) => found.length > 0, 5000)
+    expect(codes).toEqual(Array.from({ length: 200 }, () =>
+      0))
+    const running = yield* Effect.provide(
+      Effect.fork(Effect.flatMap(busybox, (i) =>
+        i.run(Command.exec("sleep", ["60"])))),
+      context
+    )
+    yield* eventually(
+      Effect.sync(() => processesWith(store)),
+      (found) => found.length > 0,
+      5000
+    )
     yield* Scope.close(scope, Exit.void)
     yield* Fiber.interrupt(running)
     expect(processesWith(store)).toEqual([])

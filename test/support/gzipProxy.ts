@@ -9,16 +9,20 @@ export const gzipProxy = (target: string): Effect.Effect<string, never, Scope.Sc
   Effect.acquireRelease(
     Effect.async<Http.Server>((resume) => {
       const server = Http.createServer((request, response) => {
-        const forward = Http.request(target + request.url, { method: request.method, headers: request.headers }, (answer) => {
-          const headers = { ...answer.headers }
-          delete headers["content-length"]
-          const empty = request.method === "HEAD" || answer.statusCode === 204 || answer.statusCode === 302
-          response.writeHead(answer.statusCode!, empty ? headers : { ...headers, "content-encoding": "gzip" })
-          if (empty) return void answer.resume().once("end", () => response.end())
-          response.flushHeaders()
-          const gzip = Zlib.createGzip({ flush: Zlib.constants.Z_SYNC_FLUSH })
-          answer.pipe(gzip).pipe(response)
-        })
+        const forward = Http.request(
+          target + request.url,
+          { method: request.method, headers: request.headers },
+          (answer) => {
+            const headers = { ...answer.headers }
+            delete headers["content-length"]
+            const empty = request.method === "HEAD" || answer.statusCode === 204 || answer.statusCode === 302
+            response.writeHead(answer.statusCode!, empty ? headers : { ...headers, "content-encoding": "gzip" })
+            if (empty) return void answer.resume().once("end", () => response.end())
+            response.flushHeaders()
+            const gzip = Zlib.createGzip({ flush: Zlib.constants.Z_SYNC_FLUSH })
+            answer.pipe(gzip).pipe(response)
+          }
+        )
         forward.once("error", () => response.destroy())
         response.once("close", () => forward.destroy())
         request.pipe(forward)

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { constants, openSync } from "node:fs"
 import * as Net from "node:net"
@@ -76,10 +77,13 @@ export const openReader = (path: string): FifoReader => {
   }
 }
 
+/** The other side of a pipe is gone. */
+export class FifoError extends Data.TaggedError("FifoError")<{ readonly message: string }> {}
+
 /** A pipe to write to. */
 export interface FifoWriter {
   /** Done when the pipe took all of it; fails when there is no reader any more or it was closed. */
-  readonly write: (bytes: Uint8Array) => Effect.Effect<void, Error>
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, FifoError>
   readonly end: Effect.Effect<void>
   readonly close: () => void
 }
@@ -92,12 +96,15 @@ export const openWriter = (path: string): FifoWriter => {
   return {
     write: (bytes) =>
       Effect.async((resume) => {
-        if (!socket.writable) return resume(Effect.fail(new Error("the command's input is closed")))
-        const closed = (): void => resume(Effect.fail(new Error("the command does not read its input any more")))
+        if (!socket.writable) return resume(Effect.fail(new FifoError({ message: "the command's input is closed" })))
+        const closed = (): void =>
+          resume(Effect.fail(new FifoError({ message: "the command does not read its input any more" })))
         socket.once("close", closed)
         socket.write(bytes, (error) => {
           socket.off("close", closed)
-          resume(error === undefined || error === null ? Effect.void : Effect.fail(error))
+          resume(
+            error === undefined || error === null ? Effect.void : Effect.fail(new FifoError({ message: error.message }))
+          )
         })
         return Effect.sync(() => {
           socket.off("close", closed)

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
+import { makeFolders } from "../Folders.js"
 
 /** Far above what builds and tests need, far below what a machine has. */
 export const maxProcesses = 4_096
@@ -16,11 +17,13 @@ const staleMillis = 60_000
 const bases = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]
 
 const usable = async (base: string): Promise<string> => {
+  // sysfs without cgroups mounted takes no folder, and a machine without them has no such path
+  await Fs.access(base)
   const folder = `${base}/contree-local`
-  await Fs.mkdir(folder, { recursive: true })
+  makeFolders(folder, 0o755)
   if (base === "/sys/fs/cgroup") await Fs.writeFile(`${folder}/cgroup.subtree_control`, "+pids")
   const probe = `${folder}/probe-${process.pid}`
-  await Fs.mkdir(probe, { recursive: true })
+  makeFolders(probe, 0o755)
   try {
     await Fs.writeFile(`${probe}/pids.max`, String(maxProcesses))
   } finally {

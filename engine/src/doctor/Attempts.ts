@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { randomBytes } from "node:crypto"
-import { mkdir, readFile, rm } from "node:fs/promises"
+import { readFile, rm } from "node:fs/promises"
 import type { BoxSpec } from "../box/BoxSpec.js"
 import { type Mode, mountOptions, namespaces } from "../box/Chain.js"
 import * as Run from "../box/Run.js"
 import { shimBusybox } from "../box/Shim.js"
 import { probe, type Tools } from "../box/Tools.js"
+import { makeFolders } from "../Folders.js"
 
 /** The first line that says something. */
 export const firstLine = (text: string): string => text.split("\n").find((line) => line.trim() !== "")?.trim() ?? ""
@@ -43,27 +45,34 @@ export const needsUserXattr = (mode: Mode): Effect.Effect<boolean> =>
       readFile("/proc/self/uid_map", "utf8").then((map) => !/^\s*0\s+0\s+4294967295\s*$/.test(map), () => false)
     )
 
+/** What could not even be tried, in the system's words. */
+export class AttemptError extends Data.TaggedError("AttemptError")<{ readonly message: string }> {}
+
+/** From whatever Node throws. */
+export const attemptError = (cause: unknown): AttemptError =>
+  new AttemptError({ message: cause instanceof Error ? cause.message : String(cause) })
+
 /**
  * A folder in the store for the time of `use`. A workdir holds a folder that only root of its namespace may enter, so an
  * ordinary user removes it from within one.
  */
-export const withScratch = <A>(
+export const withScratch = <A, E>(
   store: string,
   mode: Mode,
   tools: Tools,
-  use: (relative: string) => Effect.Effect<A, Error>
-): Effect.Effect<A, Error> =>
+  use: (relative: string) => Effect.Effect<A, E>
+): Effect.Effect<A, AttemptError | E> =>
   Effect.acquireUseRelease(
     Effect.tryPromise({
       try: async () => {
         const relative = `tmp/doctor-${process.pid}-${randomBytes(6).toString("hex")}`
-        await mkdir(`${store}/mnt`, { recursive: true, mode: 0o700 })
+        makeFolders(`${store}/mnt`, 0o700)
         for (const name of ["u", "w", "l", "l/proc", "l/dev", "l/sys"]) {
-          await mkdir(`${store}/${relative}/${name}`, { recursive: true })
+          makeFolders(`${store}/${relative}/${name}`, 0o755)
         }
         return relative
       },
-      catch: (cause) => cause instanceof Error ? cause : new Error(String(cause))
+      catch: attemptError
     }),
     use,
     (relative) =>

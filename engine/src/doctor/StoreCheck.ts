@@ -4,11 +4,12 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { mkdir, stat, statfs } from "node:fs/promises"
+import { stat, statfs } from "node:fs/promises"
 import type { Mode } from "../box/Chain.js"
 import { mountOptions } from "../box/Chain.js"
 import type { Tools } from "../box/Tools.js"
-import { firstLine, inNamespaces, needsUserXattr, withScratch } from "./Attempts.js"
+import { makeFolders } from "../Folders.js"
+import { type AttemptError, attemptError, firstLine, inNamespaces, needsUserXattr, withScratch } from "./Attempts.js"
 import type { Check } from "./Doctor.js"
 
 const kinds: Record<number, string> = {
@@ -38,7 +39,7 @@ const script = (options: string, folder: string): string =>
   `mkdir -p ${folder}/l/d && : > ${folder}/l/d/f && ` +
   `mount -n -t overlay overlay -o '${options}' mnt && rm -rf mnt/d && mkdir mnt/d && [ -z "$(ls mnt/d)" ]`
 
-const tryOverlay = (store: string, mode: Mode, tools: Tools): Effect.Effect<string | undefined, Error> =>
+const tryOverlay = (store: string, mode: Mode, tools: Tools): Effect.Effect<string | undefined, AttemptError> =>
   withScratch(store, mode, tools, (folder) =>
     Effect.gen(function*() {
       const options = mountOptions(
@@ -53,7 +54,7 @@ const failed = (detail: string, fix: string): Check => ({ name: "store", status:
 
 const inspect = async (store: string): Promise<Check | { readonly kind: string; readonly free: number }> => {
   if (!store.startsWith("/")) return failed(`${store} is not an absolute path`, "give the whole path")
-  await mkdir(store, { recursive: true, mode: 0o700 })
+  makeFolders(store, 0o700)
   const found = await stat(store)
   if (found.uid !== process.getuid?.()) {
     return failed(`${store} belongs to uid ${found.uid}`, "choose a folder of your own: contree-local --store ...")
@@ -78,7 +79,7 @@ export const checkStore = (store: string, mode: Mode, tools: Tools): Effect.Effe
   Effect.gen(function*() {
     const found = yield* Effect.tryPromise({
       try: () => inspect(store),
-      catch: (cause) => cause instanceof Error ? cause : new Error(String(cause))
+      catch: attemptError
     })
     if ("status" in found) return found
     const complaint = yield* tryOverlay(store, mode, tools)

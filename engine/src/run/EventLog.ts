@@ -18,13 +18,13 @@ import {
   existsSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   unlinkSync,
   writeSync
 } from "node:fs"
 import { join } from "node:path"
+import { makeFolders } from "../Folders.js"
 import { linesOf } from "./EventLines.js"
 import type { EventLine } from "./EventLines.js"
 import { fromNanos } from "./Moment.js"
@@ -126,7 +126,7 @@ const writeWhole = (fd: number, bytes: Buffer): void => {
  */
 export const make = (folder: string): Effect.Effect<EventLog, EventLogError> =>
   Effect.gen(function*() {
-    yield* Effect.try({ try: () => mkdirSync(folder, { recursive: true, mode: 0o700 }), catch: failure("") })
+    yield* Effect.try({ try: () => makeFolders(folder, 0o700), catch: failure("") })
     const clock = yield* Clock.clockWith(Effect.succeed)
     const live = new Map<string, Live>()
     const pathOf = (operationId: string): string => join(folder, operationId)

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Representation from "./Representation.js"
+import * as StreamRepr from "effect-contree/StreamRepr"
 
 /**
  * Bytes of one event at most: small enough for any reader of lines, large enough to be cheap.
@@ -54,7 +54,7 @@ export const make = (limit: number): OutputCut => {
     dropped += bytes.length - shown.length
     const chunks: Array<OutputChunk> = []
     for (let at = 0; at < shown.length; at += chunkBytes) {
-      chunks.push(Representation.fromBytes(shown.subarray(at, at + chunkBytes)))
+      chunks.push(StreamRepr.fromBytes(shown.subarray(at, at + chunkBytes)))
     }
     if (!cutNow) return chunks
     // the limit may have been reached exactly before: then an empty chunk bears the mark

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Event from "effect-contree/Event"
+import * as StreamRepr from "effect-contree/StreamRepr"
 import type { EventLine } from "./EventLines.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
-import * as Representation from "./Representation.js"
 
 const decodeLine = Schema.decodeUnknownOption(Schema.parseJson(Event.OperationEvent))
 
@@ -42,7 +42,7 @@ const add = (gathered: Mutable, line: EventLine): void => {
       return
     case "stdout":
     case "stderr":
-      gathered[event._tag].push(Representation.toBytes(event.data))
+      gathered[event._tag].push(StreamRepr.toBytes(event.data) ?? new Uint8Array())
       if (event.data.truncated === true) gathered.cut.add(event._tag)
       return
     case "exit":
@@ -76,7 +76,7 @@ const resourcesOf = (exit: Event.Payload<"exit">): Record<string, number> => ({
 const render = (gathered: Gathered): Record<string, unknown> => {
   const { exit } = gathered
   const stream = (name: "stdout" | "stderr"): unknown => ({
-    ...Representation.fromBytes(Buffer.concat(gathered[name])),
+    ...StreamRepr.fromBytes(Buffer.concat(gathered[name])),
     truncated: gathered.cut.has(name)
   })
   return {

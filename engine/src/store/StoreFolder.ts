@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { chmodSync, existsSync, mkdirSync, readdirSync, realpathSync, statfsSync, statSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { EngineError } from "../EngineError.js"
+import { makeFolders } from "../Folders.js"
 
 /** File systems that cannot hold the upper folder of an overlay, by the number that `statfs` gives. */
 const refused: ReadonlyMap<number, string> = new Map([
@@ -31,7 +32,7 @@ const checkPrivate = (path: string): void => {
 }
 
 const prepareSync = (asked: string): string => {
-  mkdirSync(asked, { recursive: true, mode: 0o700 })
+  makeFolders(asked, 0o700)
   const path = realpathSync(asked)
   // The real path is handed to tools and mounts: what cuts an option or a line has no place in it.
   if (/[\0-\x1f\x7f]/.test(path)) {
@@ -45,7 +46,7 @@ const prepareSync = (asked: string): string => {
         "tmpfs; in a container, a volume"
     )
   }
-  folders.forEach((name) => mkdirSync(`${path}/${name}`, { recursive: true, mode: 0o700 }))
+  folders.forEach((name) => makeFolders(`${path}/${name}`, 0o700))
   return path
 }
 

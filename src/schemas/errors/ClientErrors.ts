@@ -16,6 +16,7 @@ export class TransportError extends make<TransportError>()("TransportError", {
   ...common,
   code: Schema.optional(Schema.String)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -29,6 +30,7 @@ export class TransportError extends make<TransportError>()("TransportError", {
  * @category errors
  */
 export class DecodeError extends make<DecodeError>()("DecodeError", common) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     // the description knows better: not every text that cannot be read came from a server
@@ -43,6 +45,7 @@ export class DecodeError extends make<DecodeError>()("DecodeError", common) {
  * @category errors
  */
 export class DisposableImageRunError extends make<DisposableImageRunError>()("DisposableImageRunError", common) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -59,6 +62,7 @@ export class InvalidReferenceError extends make<InvalidReferenceError>()("Invali
   ...common,
   reference: Schema.String
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this, {
@@ -78,6 +82,7 @@ export class InvalidArgumentError extends make<InvalidArgumentError>()("InvalidA
   ...common,
   argument: Schema.String
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this, { title: `${oneLine(this.argument)} cannot be used`, hint: "nothing was sent" })
@@ -94,6 +99,7 @@ export class ConfigurationError extends make<ConfigurationError>()("Configuratio
   ...common,
   tried: Schema.Array(Schema.String)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this, this.tried.length === 0 ? {} : { hint: `tried ${oneLine(this.tried.join(", "))}` })

@@ -12,6 +12,7 @@ import { describe, http, make, TypeId } from "./Describe.js"
  * @category http errors
  */
 export class BadRequestError extends make<BadRequestError>()("BadRequestError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -25,6 +26,7 @@ export class BadRequestError extends make<BadRequestError>()("BadRequestError", 
  * @category http errors
  */
 export class UnauthorizedError extends make<UnauthorizedError>()("UnauthorizedError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -38,6 +40,7 @@ export class UnauthorizedError extends make<UnauthorizedError>()("UnauthorizedEr
  * @category http errors
  */
 export class ForbiddenError extends make<ForbiddenError>()("ForbiddenError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -51,6 +54,7 @@ export class ForbiddenError extends make<ForbiddenError>()("ForbiddenError", htt
  * @category http errors
  */
 export class NotFoundError extends make<NotFoundError>()("NotFoundError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -64,6 +68,7 @@ export class NotFoundError extends make<NotFoundError>()("NotFoundError", http) 
  * @category http errors
  */
 export class ConflictError extends make<ConflictError>()("ConflictError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -77,6 +82,7 @@ export class ConflictError extends make<ConflictError>()("ConflictError", http) 
  * @category http errors
  */
 export class GoneError extends make<GoneError>()("GoneError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -90,6 +96,7 @@ export class GoneError extends make<GoneError>()("GoneError", http) {
  * @category http errors
  */
 export class UnprocessableError extends make<UnprocessableError>()("UnprocessableError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -103,6 +110,7 @@ export class UnprocessableError extends make<UnprocessableError>()("Unprocessabl
  * @category http errors
  */
 export class TooEarlyError extends make<TooEarlyError>()("TooEarlyError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -116,6 +124,7 @@ export class TooEarlyError extends make<TooEarlyError>()("TooEarlyError", http) 
  * @category http errors
  */
 export class RateLimitedError extends make<RateLimitedError>()("RateLimitedError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -129,6 +138,7 @@ export class RateLimitedError extends make<RateLimitedError>()("RateLimitedError
  * @category http errors
  */
 export class ServerError extends make<ServerError>()("ServerError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -142,6 +152,7 @@ export class ServerError extends make<ServerError>()("ServerError", http) {
  * @category http errors
  */
 export class UnexpectedStatusError extends make<UnexpectedStatusError>()("UnexpectedStatusError", http) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)

@@ -15,6 +15,7 @@ import { describe, ended, lastWords, make, operation, TypeId } from "./Describe.
  * @category operation errors
  */
 export class EventStreamError extends make<EventStreamError>()("EventStreamError", operation) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -33,6 +34,7 @@ export class FailedOperationError extends make<FailedOperationError>()("FailedOp
   stdoutTail: Schema.optional(Schema.String),
   stderrTail: Schema.optional(Schema.String)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return `${
@@ -51,6 +53,7 @@ export class FailedOperationError extends make<FailedOperationError>()("FailedOp
  * @category operation errors
  */
 export class CancelledOperationError extends make<CancelledOperationError>()("CancelledOperationError", operation) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -64,6 +67,7 @@ export class CancelledOperationError extends make<CancelledOperationError>()("Ca
  * @category operation errors
  */
 export class OperationTimedOutError extends make<OperationTimedOutError>()("OperationTimedOutError", operation) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this)
@@ -82,6 +86,7 @@ export class OutputTruncatedError extends make<OutputTruncatedError>()("OutputTr
   bytesEmitted: Schema.Int,
   bytesDropped: Schema.Int
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return describe(this, {
@@ -103,6 +108,7 @@ export class CommandFailedError extends make<CommandFailedError>()("CommandFaile
   stderrTail: Schema.String,
   imageId: Schema.optional(ImageId)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return `${describe(this, { detail: ended(this.exit), hint: "" })}${lastWords(this)}`
