@@ -26,15 +26,33 @@ export const workspaceSources = (): Plugin => ({
   resolveId: (specifier) => candidates(specifier).map(fromRoot).find((file) => existsSync(file)) ?? null
 })
 
+/**
+ * What looks at all that this process holds (descriptors, sockets): other files in the same process must not have left
+ * something behind that goes away in the meantime.
+ */
+const processWide = ["engine/test/box/Ends.test.ts", "test/endtoend/NothingLeft.test.ts"]
+
+const include = ["test/**/*.test.ts", "engine/test/**/*.test.ts"]
+const exclude = ["**/node_modules/**", "**/*.slow.test.ts"]
+
+/** What the slow tests share with the others. */
+export const common = {
+  pool: "forks",
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  reporters: ["default", new ClosingLineReporter()]
+} as const
+
 export default defineConfig({
   plugins: [workspaceSources()],
   test: {
-    include: ["test/**/*.test.ts", "engine/test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/*.slow.test.ts"],
-    pool: "forks",
-    poolOptions: { forks: { minForks: 1, maxForks: 2 } },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    reporters: ["default", new ClosingLineReporter()]
+    ...common,
+    reporters: [...common.reporters],
+    // Files share processes: loading Effect anew takes longer than most files' tests. Projects share none.
+    poolOptions: { forks: { minForks: 1, maxForks: 2, isolate: false } },
+    projects: [
+      { extends: true, test: { name: "shared", include, exclude: [...exclude, ...processWide] } },
+      { extends: true, test: { name: "own process", include: processWide, exclude } }
+    ]
   }
 })

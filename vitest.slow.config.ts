@@ -1,11 +1,12 @@
 import { defineConfig } from "vitest/config"
-import base, { workspaceSources } from "./vitest.config.js"
+import { common, workspaceSources } from "./vitest.config.js"
 
 /** Tests that need minutes, the whole machine or both: one at a time, never part of `npm test`. */
 export default defineConfig({
   plugins: [workspaceSources()],
   test: {
-    ...base.test,
+    ...common,
+    reporters: [...common.reporters],
     include: ["test/**/*.slow.test.ts", "engine/test/**/*.slow.test.ts"],
     exclude: ["**/node_modules/**"],
     // A checkout may have no slow test yet.

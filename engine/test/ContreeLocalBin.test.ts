@@ -1,9 +1,9 @@
-import { afterAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
 import { resolve } from "node:path"
-import * as Crash from "./support/Crash.js"
+import { bundle, bundleFolder } from "./support/Bundle.js"
 import * as Local from "./support/LocalEngine.js"
 
 interface Ended {
@@ -12,24 +12,20 @@ interface Ended {
   readonly stderr: string
 }
 
-const folder = Fs.mkdtempSync(resolve("node_modules/.contree-bin-"))
+const folder = bundleFolder()
 Fs.copyFileSync(resolve("engine/package.json"), `${folder}/package.json`)
-const program = Crash.bundle(folder, "engine/src/bin.ts")
-afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+const program = bundle("engine/src/bin.ts", folder)
 
 const contreeLocal = (args: ReadonlyArray<string>): Effect.Effect<Ended> =>
-  Effect.promise(async () => {
-    const bin = await program
-    return new Promise((done) => {
-      execFile(
-        process.execPath,
-        [bin, ...args],
-        { env: { ...process.env, NO_COLOR: "1" } },
-        (error, stdout, stderr) => {
-          done({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-        }
-      )
-    })
+  Effect.async((resume) => {
+    execFile(
+      process.execPath,
+      [program, ...args],
+      { env: { ...process.env, NO_COLOR: "1" } },
+      (error, stdout, stderr) => {
+        resume(Effect.succeed({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
+      }
+    )
   })
 
 describe("contree-local", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
+import { bundle } from "../../engine/test/support/Bundle.js"
 import { temporaryStore } from "../support/engine.js"
 
 interface Ran {
@@ -27,7 +28,9 @@ const run = (command: string, args: ReadonlyArray<string>): Promise<Ran> =>
     child.once("close", (code) => resolve({ code, stdout, stderr }))
   })
 
-const runExample = (name: string): Promise<Ran> => run(process.execPath, ["--import", "tsx", `examples/${name}.ts`])
+const programs = { "thirty-lines": bundle("examples/thirty-lines.ts"), quickstart: bundle("examples/quickstart.ts") }
+
+const runExample = (name: keyof typeof programs): Promise<Ran> => run(process.execPath, [programs[name]])
 
 describe("examples", () => {
   it("thirty-lines prints the two branches and the live output", async () => {
@@ -62,9 +65,16 @@ describe("examples", () => {
 
   it("quickstart says what to do where bubblewrap is missing", async () => {
     // a mount name space of its own, in which the tool is an empty file that nobody may execute
-    const script =
-      "b=$(command -v bwrap) && mount --bind /dev/null \"$b\" && exec \"$0\" --import tsx examples/quickstart.ts"
-    const ran = await run("unshare", ["--map-root-user", "--mount", "sh", "-c", script, process.execPath])
+    const script = "b=$(command -v bwrap) && mount --bind /dev/null \"$b\" && exec \"$0\" \"$1\""
+    const ran = await run("unshare", [
+      "--map-root-user",
+      "--mount",
+      "sh",
+      "-c",
+      script,
+      process.execPath,
+      programs.quickstart
+    ])
     expect(ran.stdout).toBe("")
     expect(ran.stderr).toContain("bubblewrap")
     expect(ran.stderr).toContain("apt-get install")

@@ -1,9 +1,7 @@
-import { expect, it, layer } from "@effect/vitest"
-import { ContreeLocal } from "contree-local"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { expect, layer } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Stream } from "effect"
 import { Command, ContreeApi, Images } from "effect-contree"
-import * as Fs from "node:fs"
-import { engineLayer, eventually, mountsWith, processesWith, temporaryStore } from "../support/engine.js"
+import { engineLayer, eventually, processesWith } from "../support/engine.js"
 
 const busybox = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
 
@@ -85,38 +83,3 @@ layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
       })
     }))
 })
-
-it.live("200 runs at 16, then nothing of the engine is left", () =>
-  Effect.gen(function*() {
-    const store = temporaryStore()
-    const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(ContreeLocal.layer({ store }), scope)
-    const codes = yield* Effect.gen(function*() {
-      const base = yield* busybox
-      return yield* Effect.forEach(Array.from({ length: 200 }), () =>
-        Effect.map(base.run(Command.exec("true")), (r) => r.exitCode), { concurrency: 16 })
-    }).pipe(Effect.provide(context))
-    expect(codes).toEqual(Array.from({ length: 200 }, () =>
-      0))
-    const running = yield* Effect.provide(
-      Effect.fork(Effect.flatMap(busybox, (i) =>
-        i.run(Command.exec("sleep", ["60"])))),
-      context
-    )
-    yield* eventually(
-      Effect.sync(() => processesWith(store)),
-      (found) => found.length > 0,
-      5000
-    )
-    yield* Scope.close(scope, Exit.void)
-    yield* Fiber.interrupt(running)
-    expect(processesWith(store)).toEqual([])
-    expect(mountsWith(store)).toEqual([])
-    expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
-    expect(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))).toEqual(
-      baseline
-    )
-  }), 60_000)
-
-/** what the test runner itself holds open (the pipes to its parent) */
-const baseline = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))

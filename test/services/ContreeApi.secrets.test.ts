@@ -26,9 +26,9 @@ const shown = (value: unknown): ReadonlyArray<string> => {
 }
 
 const expectNoToken = (value: unknown) => {
-  for (const text of shown(value)) {
-    for (const form of forms) expect(text).not.toContain(form)
-  }
+  // One assertion for all: thousands of values are looked at, and an assertion costs more than the look.
+  const found = shown(value).filter((text) => forms.some((form) => text.includes(form)))
+  expect(found).toEqual([])
 }
 
 const recorded = () => {

@@ -3,11 +3,15 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { afterAll, onTestFinished } from "vitest"
+import { getCurrentTest } from "vitest/suite"
 
-/** A store of this test run alone, gone with the process. */
+/** A store gone after the test that asked for it; after those of the file when none was running. */
 export const temporaryStore = (): string => {
   const store = Fs.mkdtempSync(Path.join(Os.tmpdir(), "contree-test-"))
-  process.once("exit", () => Fs.rmSync(store, { recursive: true, force: true }))
+  const remove = () => Fs.rmSync(store, { recursive: true, force: true })
+  if (getCurrentTest() === undefined) afterAll(remove)
+  else onTestFinished(remove)
   return store
 }
 

@@ -1,20 +1,17 @@
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
+import { bundle } from "../support/Bundle.js"
 import * as BoxFixture from "./BoxFixture.js"
 
 const boxes = 5
 
+const program = bundle("engine/test/box/killed-program.ts")
+
 /** Kills the program with SIGKILL when it says enough, or some time after it said that it is ready. */
 const killOnce = (store: string, when: { readonly lines: number; readonly delayMillis: number }): Promise<void> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [
-      "--import",
-      "tsx",
-      "engine/test/box/killed-program.ts",
-      store,
-      String(boxes)
-    ], {
+    const child = spawn(process.execPath, [program, store, String(boxes)], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     let seen = ""

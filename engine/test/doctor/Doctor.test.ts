@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import { make } from "../../src/box/Box.js"
 import * as Doctor from "../../src/doctor/Doctor.js"
+import { onTestFinished } from "vitest"
 import { isRoot, removeFolder, temporaryFolder } from "../box/BoxFixture.js"
 
 const folder = Effect.acquireRelease(
@@ -87,7 +88,7 @@ describe("the doctor", () => {
 const foreign = (): string => {
   const path = temporaryFolder()
   Fs.chownSync(path, 65_534, 65_534)
-  process.once("exit", () => Fs.rmSync(path, { recursive: true, force: true }))
+  onTestFinished(() => Fs.rmSync(path, { recursive: true, force: true }))
   return path
 }
 

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSy
 import * as ImageTree from "../../src/image/ImageTree.js"
 import * as Tools from "../../src/box/Tools.js"
 import * as Store from "../../src/store/Store.js"
-import { busybox, childInNamespace, folder, runScript } from "../store/support.js"
+import { busybox, childInNamespace, folder, makeChildCommand, runScript } from "../store/support.js"
 
 /** Runs with another PATH; the tools of the system stay reachable behind it. */
 const withPath = <A, E, R>(path: string, effect: Effect.Effect<A, E, R>) =>
@@ -20,6 +20,8 @@ const withPath = <A, E, R>(path: string, effect: Effect.Effect<A, E, R>) =>
         process.env["PATH"] = before
       })
   )
+
+const childCommand = makeChildCommand()
 
 const systemPath = process.env["PATH"] ?? ""
 
@@ -96,7 +98,7 @@ describe("busybox", () => {
     Effect.gen(function*() {
       const path = yield* folder
       const hide = "for p in $(which -a busybox busybox.static); do mount --bind /dev/null $p; done"
-      const without = yield* childInNamespace(hide, `${path}/one`, "commit", "0")
+      const without = yield* childInNamespace(childCommand, hide, `${path}/one`, "commit", "0")
       expect(without).toMatch(/MissingTool: .*apt-get install busybox-static/)
     }), 60_000)
 })

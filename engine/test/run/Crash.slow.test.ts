@@ -2,16 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
-import { resolve } from "node:path"
+import { bundle } from "../support/Bundle.js"
 import * as Crash from "../support/Crash.js"
 import * as Local from "../support/LocalEngine.js"
 
 const kills = Number(process.env["CONTREE_KILLS"] ?? 100)
 
-const programFolder = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(resolve("node_modules/.contree-crash-"))),
-  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
-)
+const program = bundle("engine/test/support/CrashChild.ts")
 
 describe("a program with ten boxes, killed again and again at random moments", () => {
   it.scopedLive(
@@ -19,7 +16,6 @@ describe("a program with ten boxes, killed again and again at random moments", (
     () =>
       Effect.gen(function*() {
         const store = yield* Local.storeFolder
-        const program = yield* Effect.flatMap(programFolder, (folder) => Effect.promise(() => Crash.bundle(folder)))
         const images = new Map<string, string>()
         for (let kill = 0; kill < kills; kill++) {
           const afterMillis = Math.random() * 1500

@@ -2,14 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
-import { resolve } from "node:path"
+import { bundle } from "../support/Bundle.js"
 import * as Crash from "../support/Crash.js"
 import * as Local from "../support/LocalEngine.js"
 
-const programFolder = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(resolve("node_modules/.contree-crash-"))),
-  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
-)
+const program = bundle("engine/test/support/CrashChild.ts")
 
 describe("a program killed with runs in flight", () => {
   it.scopedLive(
@@ -17,7 +14,6 @@ describe("a program killed with runs in flight", () => {
     () =>
       Effect.gen(function*() {
         const store = yield* Local.storeFolder
-        const program = yield* Effect.flatMap(programFolder, (folder) => Effect.promise(() => Crash.bundle(folder)))
         const images = new Map<string, string>()
         const operations: Array<string> = []
         for (const afterMillis of [60, 700, 1500]) {

@@ -5,7 +5,9 @@ import { spawn } from "node:child_process"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { ImageId, OperationId } from "effect-contree/Ids"
 import * as Store from "../../src/store/Store.js"
-import { childCommand, childInNamespace, folder, freshStore, newOperation } from "./support.js"
+import { childInNamespace, folder, freshStore, makeChildCommand, newOperation } from "./support.js"
+
+const childCommand = makeChildCommand()
 
 const page = { limit: 100, offset: 0 }
 const child = (...args: ReadonlyArray<string>) => {
@@ -151,7 +153,12 @@ it.scoped(
   () =>
     Effect.gen(function*() {
       const path = yield* folder
-      const output = yield* childInNamespace(`mount -t tmpfs -o size=3m tmpfs "${path}"`, `${path}/store`, "full")
+      const output = yield* childInNamespace(
+        childCommand,
+        `mount -t tmpfs -o size=3m tmpfs "${path}"`,
+        `${path}/store`,
+        "full"
+      )
       expect(output.trim().split("\n")).toEqual([
         "upload: DiskFull",
         "rows: DiskFull",

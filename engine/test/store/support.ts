@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import type { EngineError } from "../../src/EngineError.js"
 import * as Scratch from "../../src/store/Scratch.js"
 import * as Store from "../../src/store/Store.js"
+import { bundle } from "../support/Bundle.js"
 
 export const isRoot = process.geteuid?.() === 0
 
@@ -53,11 +54,14 @@ export const busybox = (store: Store.Store) =>
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url))
 
-/** How to start `child.ts`. */
-export const childCommand = [process.execPath, "--import", "tsx", `${repository}engine/test/store/child.ts`] as const
+/** How to start `child.ts`; to be asked for once, outside of every test. */
+export const makeChildCommand = (): readonly [
+  string,
+  string
+] => [process.execPath, bundle("engine/test/store/child.ts")]
 
 /** Runs `child.ts` to its end with mounts of its own, which the script makes; everything that it writes. */
-export const childInNamespace = (script: string, ...args: ReadonlyArray<string>) =>
+export const childInNamespace = (childCommand: ReadonlyArray<string>, script: string, ...args: ReadonlyArray<string>) =>
   Effect.sync(() => {
     const { output } = spawnSync("unshare", [
       isRoot ? "-m" : "-Urm",

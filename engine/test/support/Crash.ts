@@ -1,30 +1,10 @@
 /**
  * Starts a program with runs in flight as a process of its own, kills it with SIGKILL, and looks at what is left.
  */
-import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { createInterface } from "node:readline"
-import { resolve } from "node:path"
 import { processesOn } from "./LocalEngine.js"
-
-/** One file that starts fast. What a program of native code cannot be bundled with stays outside. */
-export const bundle = async (folder: string, entry = "engine/test/support/CrashChild.ts"): Promise<string> => {
-  // inside the checkout, so that what stays outside of the bundle is found
-  const outfile = `${folder}/dist/program.mjs`
-  await build({
-    entryPoints: [resolve(entry)],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    external: ["libsql"],
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    tsconfig: resolve("tsconfig.json"),
-    logLevel: "silent"
-  })
-  return outfile
-}
 
 export interface Crashed {
   readonly operations: ReadonlyArray<string>
