@@ -7,23 +7,26 @@
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Base64 from "./Base64.js"
-import { triState } from "./TriState.js"
+import { open, triState } from "./TriState.js"
 
 /**
+ * The encodings there are.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const StreamEncoding = Schema.Literal("ascii", "base64")
 
 /**
- * Bytes in an answer or an event, as they stand on the wire.
+ * Bytes in an answer or an event, as they stand on the wire. An encoding of a later version is kept as it came: the rest
+ * of an operation can be read without it, and `toBytes` says that these bytes cannot.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const StreamRepr = Schema.Struct({
   value: Schema.String,
-  encoding: StreamEncoding,
+  encoding: open("ascii", "base64"),
   truncated: triState(Schema.Boolean)
 })
 /**
@@ -73,17 +76,24 @@ export const fromBytes = (bytes: Uint8Array): { readonly value: string; readonly
 const utf8 = new TextEncoder()
 
 /**
- * The bytes of a representation. An `ascii` value with other characters in it (older servers) is read as UTF-8; base64
- * that is none fails.
+ * The bytes of a representation; no encoding is `ascii`. An `ascii` value with other characters in it (older servers) is
+ * read as UTF-8. `undefined` for base64 that is none, and for an encoding that this version does not know: read as
+ * another it would be other bytes.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toBytes = (
-  repr: { readonly value: string; readonly encoding?: "ascii" | "base64" | null | undefined }
+  repr: { readonly value: string; readonly encoding?: string | null | undefined }
 ): Uint8Array | undefined => {
-  if (repr.encoding !== "base64") return utf8.encode(repr.value)
-  return Base64.decode(repr.value)
+  switch (repr.encoding ?? "ascii") {
+    case "ascii":
+      return utf8.encode(repr.value)
+    case "base64":
+      return Base64.decode(repr.value)
+    default:
+      return undefined
+  }
 }
 
 /**
@@ -103,7 +113,7 @@ export const Bytes: Schema.Schema<
     decode: (repr, _, ast) => {
       const bytes = toBytes(repr)
       return bytes === undefined
-        ? ParseResult.fail(new ParseResult.Type(ast, repr.value, "expected base64"))
+        ? ParseResult.fail(new ParseResult.Type(ast, repr.value, "expected ascii, or well-formed base64"))
         : ParseResult.succeed({ bytes, truncated: repr.truncated === true })
     },
     encode: ({ bytes, truncated }) => ParseResult.succeed({ ...fromBytes(bytes), truncated })

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck, Schema } from "effect"
+import * as Event from "../../src/schemas/Event.js"
 import * as StreamRepr from "../../src/schemas/StreamRepr.js"
+import * as Wire from "../../src/schemas/Wire.js"
 import { anyText } from "./anyText.js"
 
 const plain = (byte: number): boolean => (byte >= 0x20 && byte <= 0x7e) || [0x09, 0x0a, 0x0d].includes(byte)
@@ -60,6 +62,10 @@ describe("StreamRepr.toBytes", () => {
     expect(StreamRepr.toBytes({ value, encoding: "base64" })).toBeUndefined()
   })
 
+  it.each(["gzip", "", "BASE64", "utf-8"])("does not guess at an encoding %j", (encoding) => {
+    expect(StreamRepr.toBytes({ value: "YQ==", encoding })).toBeUndefined()
+  })
+
   it("never throws", () => {
     FastCheck.assert(FastCheck.property(anyText, (value) => {
       const bytes = StreamRepr.toBytes({ value, encoding: "base64" })
@@ -94,7 +100,28 @@ describe("StreamRepr.Bytes", () => {
   })
 })
 
+describe("StreamRepr", () => {
+  it("keeps an encoding it does not know, so that the rest of an answer can be read", () => {
+    const repr = { value: "H4sI", encoding: "gzip", truncated: false }
+    expect(Schema.decodeUnknownEither(StreamRepr.StreamRepr)(repr)).toEqual(Either.right(repr))
+    const event = { id: 0, ts: { seconds: 0, nanos: 0 }, type: "stdout", data: repr, spid: 1 }
+    expect(Event.fromEnvelope(event)._tag).toBe("stdout")
+    const operation = {
+      uuid: "00000000-0000-4000-8000-000000000001",
+      kind: "instance",
+      status: "SUCCESS",
+      metadata: { command: "true", result: { stdout: repr, stderr: { value: "", encoding: "ascii" } } }
+    }
+    expect(Either.isRight(Schema.decodeUnknownEither(Wire.Operation)(operation))).toBe(true)
+  })
+})
+
 describe("ClosableStreamRepr", () => {
+  it("takes no encoding in a request that no server knows", () => {
+    const decode = Schema.decodeUnknownEither(StreamRepr.ClosableStreamRepr)
+    expect(Either.isLeft(decode({ value: "", encoding: "gzip" }))).toBe(true)
+  })
+
   it("keeps close apart from its absence", () => {
     const decode = Schema.decodeUnknownSync(StreamRepr.ClosableStreamRepr)
     expect(decode({ value: "" })).toEqual({ value: "" })
