@@ -264,14 +264,16 @@ describe("the rooms", { timeout: 120_000 }, () => {
     })
   }
 
-  const cycle = (first: string, second: string) =>
-    within((directory) => {
+  it("a cycle at run time is reported; two modules may name each other's types", () => {
+    const violations = within((directory) => {
       writeTree(directory, false, [])
-      write(directory, "src/schemas/A.ts", `${first} * as B from "./B.js"\nexport type B1 = typeof B\n`)
-      write(directory, "src/schemas/B.ts", `${second} * as A from "./A.js"\nexport type A1 = typeof A\n`)
-      return judge(directory).filter((found) => found.rule === "no-cycle").length
+      for (const [one, other, second] of [["A", "B", "import"], ["C", "D", "import type"]]) {
+        write(directory, `src/schemas/${one}.ts`, `import * as O from "./${other}.js"\nexport type O1 = typeof O\n`)
+        write(directory, `src/schemas/${other}.ts`, `${second} * as O from "./${one}.js"\nexport type O1 = typeof O\n`)
+      }
+      return judge(directory).filter((found) => found.rule === "no-cycle").map((found) => found.from)
     })
-
-  it("a cycle at run time is reported", () => assert.isAbove(cycle("import", "import"), 0))
-  it("two modules may name each other's types", () => assert.strictEqual(cycle("import", "import type"), 0))
+    assert.includeMembers(["src/schemas/A.ts", "src/schemas/B.ts"], [...violations])
+    assert.isAbove(violations.length, 0)
+  })
 })

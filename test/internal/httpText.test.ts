@@ -26,11 +26,12 @@ describe("HttpText", () => {
   })
 
   it("takes no time to speak of for a hostile page", () => {
-    const start = performance.now()
-    for (const page of ["<".repeat(60_000), "<a ".repeat(20_000), "<script>".repeat(8_000), "&amp".repeat(15_000)]) {
-      HttpText.readableText(page, (text) => text)
+    // Quadratic time would be hours at these lengths, over any time limit of a test, so no clock is needed.
+    for (
+      const page of ["<".repeat(3_000_000), "<a ".repeat(1_000_000), "<script>".repeat(400_000), "&amp".repeat(750_000)]
+    ) {
+      expect(HttpText.readableText(page, (text) => text).length).toBeLessThan(1000)
     }
-    expect(performance.now() - start).toBeLessThan(2_000)
   })
 })
 

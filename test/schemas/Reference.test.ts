@@ -127,9 +127,10 @@ describe("Reference.parse", () => {
       ),
       { numRuns: 1000 }
     )
-    const started = performance.now()
-    for (const junk of ["a-", "a.", "a", "-", "[", ":"]) Reference.parse(`${junk.repeat(100_000)}!`)
-    expect(performance.now() - started).toBeLessThan(1000)
+    // Quadratic time would be hours at this length, over any time limit of a test, so no clock is needed.
+    for (const junk of ["a-", "a.", "a", "-", "[", ":"]) {
+      expect(Either.isLeft(Reference.parse(`${junk.repeat(1_000_000)}!`))).toBe(true)
+    }
   })
 })
 

@@ -8,6 +8,6 @@ describe("boxes of an ordinary user", () => {
     return
   }
   it("run, stream and end as those of root do", async () => {
-    expect(await passesAsUser(["Command", "Streams", "Ends"])).toContain("the end of a box")
+    expect(await passesAsUser(["box/Command", "box/Streams", "box/Ends"])).toContain("the end of a box")
   }, 300_000)
 })

@@ -6,17 +6,20 @@ import { describe, expect, it } from "@effect/vitest"
 import { isRoot } from "./BoxFixture.js"
 import { passesAsUser } from "./asUser.js"
 
-describe("boxes of an ordinary user", () => {
+describe("boxes and runs of an ordinary user", () => {
   if (!isRoot) {
     it("are what the tests beside this one ran; the root half needs root", () => {
-      console.warn(`NOT RUN: boxes as root. This is uid ${process.getuid?.()}: run the tests as root to cover both.`)
+      console.warn(
+        `NOT RUN: boxes and runs as root. This is uid ${process.getuid?.()}: run the tests as root to cover both.`
+      )
       expect(isRoot).toBe(false)
     })
     return
   }
-  it("pass the tests of boxes too", async () => {
-    const output = await passesAsUser(["Users", "Files", "Leaks"])
+  it("pass the tests of boxes and runs too", async () => {
+    const output = await passesAsUser(["box/Users", "box/Files", "box/Leaks", "run/Runs"])
     expect(output).toContain("another uid or gid is a stated refusal")
     expect(output).toContain("as an ordinary user")
+    expect(output).toMatch(/other than 0 need an engine of root/)
   }, 180_000)
 })

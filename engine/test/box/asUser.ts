@@ -1,5 +1,5 @@
 /**
- * Runs tests of this folder again as an ordinary user: in a mount namespace in which the checkout and Node are where
+ * Runs tests of the engine again as an ordinary user: in a mount namespace in which the checkout and Node are where
  * anybody can read them, whatever the mode of the folders around them.
  */
 import { execFile } from "node:child_process"
@@ -17,7 +17,7 @@ cd "$3/checkout"
 folder=$3
 shift 3
 exec setpriv --reuid ${nobody} --regid ${nobody} --clear-groups "$folder/node" node_modules/vitest/vitest.mjs run \\
-  --configLoader runner --reporter verbose --maxWorkers 2 "$@"
+  --configLoader runner --reporter verbose "$@"
 `
 
 const run = (
@@ -37,7 +37,10 @@ const run = (
       done({ ok: error === null, output: `${stdout}${stderr}` }))
   })
 
-/** What the tests of these names print when they pass as an ordinary user; throws it when they do not. Needs root. */
+/**
+ * What the test files of these names in engine/test print when they pass as an ordinary user; throws it when they do
+ * not. Needs root.
+ */
 export const passesAsUser = async (names: ReadonlyArray<string>): Promise<string> => {
   const folder = temporaryFolder()
   try {
@@ -46,7 +49,7 @@ export const passesAsUser = async (names: ReadonlyArray<string>): Promise<string
     Fs.writeFileSync(`${folder}/node`, "")
     Fs.mkdirSync(`${folder}/home`)
     Fs.chownSync(`${folder}/home`, nobody, nobody)
-    const { ok, output } = await run(folder, names.map((name) => `engine/test/box/${name}.test.ts`))
+    const { ok, output } = await run(folder, names.map((name) => `engine/test/${name}.test.ts`))
     if (!ok) throw new Error(`as uid ${nobody}:\n${output}`)
     return output
   } finally {
