@@ -30,6 +30,7 @@ export type Contree = ContreeApi.ContreeApi | Images.Images | Files.Files | Oper
  * On a `ContreeConfig` of your own.
  *
  * @example
+ * ```ts
  * import { FetchHttpClient } from "@effect/platform"
  * import { Contree, ContreeConfig } from "effect-contree"
  * import { Layer } from "effect"
@@ -38,6 +39,7 @@ export type Contree = ContreeApi.ContreeApi | Images.Images | Files.Files | Oper
  *   Layer.provide(ContreeConfig.layerEnv),
  *   Layer.provide(FetchHttpClient.layer)
  * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -56,6 +58,7 @@ export const layerWithoutConfig: Layer.Layer<Contree, never, ContreeConfig.Contr
  * From values; fails as `ContreeConfig.layer` does.
  *
  * @example
+ * ```ts
  * import { FetchHttpClient } from "@effect/platform"
  * import { Contree } from "effect-contree"
  * import { Layer, Redacted } from "effect"
@@ -63,6 +66,7 @@ export const layerWithoutConfig: Layer.Layer<Contree, never, ContreeConfig.Contr
  * export const Live = Contree.layer({ token: Redacted.make("..."), baseUrl: "http://127.0.0.1:8080" }).pipe(
  *   Layer.provide(FetchHttpClient.layer)
  * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -74,12 +78,14 @@ export const layer = (options: Options): Layer.Layer<Contree, Errors.Configurati
  * From a `Config` of each value; fails as `ContreeConfig.layerConfig` does.
  *
  * @example
+ * ```ts
  * import { FetchHttpClient } from "@effect/platform"
  * import { Contree } from "effect-contree"
  * import { Config, Layer } from "effect"
  *
  * export const Live = Contree.layerConfig({ token: Config.redacted("MY_TOKEN"), project: Config.string("MY_PROJECT") })
  *   .pipe(Layer.provide(FetchHttpClient.layer))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -95,11 +101,13 @@ export const layerConfig = (
  * `ContreeConfig.layerEnv`, which it fails as.
  *
  * @example
+ * ```ts
  * import { FetchHttpClient } from "@effect/platform"
  * import { Contree } from "effect-contree"
  * import { Layer } from "effect"
  *
  * export const Live = Contree.layerEnv.pipe(Layer.provide(FetchHttpClient.layer))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -113,6 +121,7 @@ export const layerEnv: Layer.Layer<Contree, Errors.ConfigurationError, HttpClien
  * From a profile of the command line tools; fails as `ContreeConfig.layerProfile` does.
  *
  * @example
+ * ```ts
  * import { NodeContext, NodeHttpClient } from "@effect/platform-node"
  * import { Contree } from "effect-contree"
  * import { Layer } from "effect"
@@ -121,6 +130,7 @@ export const layerEnv: Layer.Layer<Contree, Errors.ConfigurationError, HttpClien
  *   Layer.provide(NodeHttpClient.layer),
  *   Layer.provide(NodeContext.layer)
  * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

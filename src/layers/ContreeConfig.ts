@@ -26,6 +26,7 @@ export * from "../services/ContreeConfig.js"
  * or https, a limit or a duration that is not above zero.
  *
  * @example
+ * ```ts
  * import { ContreeConfig } from "effect-contree"
  * import { Redacted } from "effect"
  *
@@ -34,6 +35,7 @@ export * from "../services/ContreeConfig.js"
  *   baseUrl: "http://127.0.0.1:8080",
  *   concurrency: { runs: 4 }
  * })
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -56,6 +58,7 @@ const withoutUndefined = (wrapped: unknown): unknown =>
  * the `ConfigError` of the `Config`, or as `layer` does.
  *
  * @example
+ * ```ts
  * import { ContreeConfig } from "effect-contree"
  * import { Config, Schedule } from "effect"
  *
@@ -64,6 +67,7 @@ const withoutUndefined = (wrapped: unknown): unknown =>
  *   baseUrl: Config.string("MY_URL"),
  *   concurrency: { runs: Config.integer("MY_RUNS") }
  * }, { retry: Schedule.recurs(3) })
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -90,6 +94,7 @@ export const layerConfig = (
  * Empty and blank count as missing. Fails with a `ConfigurationError` that names what is missing and every name tried.
  *
  * @example
+ * ```ts
  * import { ContreeConfig } from "effect-contree"
  * import { ConfigProvider, Layer } from "effect"
  *
@@ -99,6 +104,7 @@ export const layerConfig = (
  *     ["CONTREE_URL", "http://127.0.0.1:8080"]
  *   ]))))
  * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -120,9 +126,11 @@ export const layerEnv: Layer.Layer<ContreeConfig, Errors.ConfigurationError> = L
  * there but cannot be read; it names the files.
  *
  * @example
+ * ```ts
  * import { ContreeConfig } from "effect-contree"
  *
  * export const Work = ContreeConfig.layerProfile("work")
+ * ```
  *
  * @since 0.1.0
  * @category layers

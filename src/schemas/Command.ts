@@ -120,9 +120,11 @@ const shellProto = {
  * A program and its arguments. Nothing is interpreted: `*`, `$HOME` and `;` in an argument are just text.
  *
  * @example
+ * ```ts
  * import * as Command from "effect-contree/Command"
  *
  * const list = Command.exec("ls", ["-l", "/a folder"])
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -139,9 +141,11 @@ const makeShell = (script: string): Shell =>
  * A NUL stays in it, since no quoting can carry one: running such a command fails with `InvalidArgumentError`.
  *
  * @example
+ * ```ts
  * import * as Command from "effect-contree/Command"
  *
  * Command.quote("it's") // 'it'\''s'
+ * ```
  *
  * @since 0.1.0
  * @category quoting
@@ -188,11 +192,13 @@ const render = (strings: TemplateStringsArray, values: ReadonlyArray<Quotable>):
  * It never fails: a NUL in the script is answered with `InvalidArgumentError` when the command is run.
  *
  * @example
+ * ```ts
  * import * as Command from "effect-contree/Command"
  *
  * const name = "it's a file"
  * const words = ["a", "b c"]
  * Command.shell`touch ${name} && echo ${words} | wc -w` // touch 'it'\''s a file' && echo 'a' 'b c' | wc -w
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -208,9 +214,11 @@ export const shell: {
  * here.
  *
  * @example
+ * ```ts
  * import * as Command from "effect-contree/Command"
  *
  * Command.shell`echo ${Command.unquoted("${HOME}")}` // echo ${HOME}
+ * ```
  *
  * @since 0.1.0
  * @category quoting

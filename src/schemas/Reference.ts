@@ -129,11 +129,13 @@ const parseOci = (input: string): Either.Either<Reference, InvalidReferenceError
  * Fails with `InvalidReferenceError`, which says what is wrong with the text.
  *
  * @example
+ * ```ts
  * import * as Reference from "effect-contree/Reference"
  *
  * Reference.parse("busybox:latest") // Oci: docker.io, library/busybox, latest
  * Reference.parse("localhost:5000/team/app") // Oci: localhost:5000, team/app
  * Reference.parse("tag:nightly/2026-11-23") // Tag
+ * ```
  *
  * @since 0.1.0
  * @category constructors

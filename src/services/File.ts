@@ -123,9 +123,11 @@ const own = ({ gid, mode, uid }: Attributes = {}): Attributes => ({
  * Text, written as UTF-8.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  *
  * const files = { "/app/run.sh": File.text("#!/bin/sh\necho hello\n", { mode: 0o755 }) }
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -139,9 +141,11 @@ export const text = (content: string, attributes?: Attributes): File => {
  * Bytes. They are not copied: leave them alone until they were sent.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  *
  * const files = { "/data": File.bytes(Uint8Array.of(0, 255)) }
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -158,9 +162,11 @@ export const bytes = (content: Uint8Array, attributes?: Attributes): File => {
  * Fails with the `PlatformError` of the file system, also when the path is a folder.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  *
  * const files = [File.path("./scripts/build.sh"), File.path("./input.csv", { mode: 0o600 })]
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -183,10 +189,12 @@ export const path = (
  * A stream of bytes, read once a use. Its errors and requirements become those of whatever uses the file.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  * import * as Stream from "effect/Stream"
  *
  * const files = { "/numbers": File.stream(Stream.range(1, 1000).pipe(Stream.map(String), Stream.encodeText)) }
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -200,6 +208,7 @@ export const stream = <E, R>(content: Stream.Stream<Uint8Array, E, R>, attribute
  * A file that the service already has: nothing is sent again.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  * import * as Files from "effect-contree/Files"
  * import * as Effect from "effect/Effect"
@@ -209,6 +218,7 @@ export const stream = <E, R>(content: Stream.Stream<Uint8Array, E, R>, attribute
  *   const model = yield* service.upload(File.bytes(new Uint8Array(1024)))
  *   return { "/model.bin": File.uploaded(model, { mode: 0o600 }) }
  * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -222,9 +232,11 @@ export const uploaded = (file: Uploaded, attributes?: Attributes): File => {
  * The same file with a base name, for the list form.
  *
  * @example
+ * ```ts
  * import * as File from "effect-contree/File"
  *
  * const files = [File.named(File.text("hello"), "greeting.txt")]
+ * ```
  *
  * @since 0.1.0
  * @category combinators

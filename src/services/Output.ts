@@ -86,12 +86,14 @@ const only = (tag: Output["_tag"]) => <E, R>(self: Stream.Stream<Output, E, R>):
  * The bytes of stdout; stderr is dropped.
  *
  * @example
+ * ```ts
  * import type * as Errors from "effect-contree/Errors"
  * import * as Output from "effect-contree/Output"
  * import * as Stream from "effect/Stream"
  *
  * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) =>
  *   output.pipe(Output.stdout, Stream.decodeText(), Stream.splitLines)
+ * ```
  *
  * @since 0.1.0
  * @category views
@@ -280,10 +282,12 @@ const writeAll = (file: FileSystem.File) => (chunk: Chunk.Chunk<Uint8Array>) =>
  * written to directly.
  *
  * @example
+ * ```ts
  * import * as Output from "effect-contree/Output"
  * import * as Stream from "effect/Stream"
  *
  * const saved = Stream.make("hello").pipe(Stream.encodeText, Stream.run(Output.toFile("./hello.txt")))
+ * ```
  *
  * @since 0.1.0
  * @category sinks

@@ -61,6 +61,7 @@ export const isSuccess = (self: RunResult): boolean => self.exit._tag === "Exite
  * Turns any end but an exit with 0 into a `CommandFailedError`, which has the exit and the last output.
  *
  * @example
+ * ```ts
  * import * as Effect from "effect/Effect"
  * import * as Command from "effect-contree/Command"
  * import type * as Image from "effect-contree/Image"
@@ -68,6 +69,7 @@ export const isSuccess = (self: RunResult): boolean => self.exit._tag === "Exite
  *
  * const test = (image: Image.Image) =>
  *   image.run(Command.exec("make", ["test"])).pipe(Effect.flatMap(RunResult.orFail))
+ * ```
  *
  * @since 0.1.0
  * @category conversions

@@ -22,11 +22,13 @@ export type Stdin<E = never, R = never> = string | Uint8Array | Stream.Stream<Ui
  * Fails with the `PlatformError` of the file system.
  *
  * @example
+ * ```ts
  * import * as Command from "effect-contree/Command"
  * import * as Stdin from "effect-contree/Stdin"
  *
  * const options = { stdin: Stdin.file("./words.txt") }
  * const command = Command.exec("sort")
+ * ```
  *
  * @since 0.1.0
  * @category constructors
