@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import type { Duplex, Readable } from "node:stream"
 import { children, commandPid, kill } from "./HostProcesses.js"
 import { chainPath } from "./Tools.js"
@@ -40,10 +40,10 @@ const graceMillis = 1_000
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, millis))
 
-const collect = (stream: Readable | null): () => string => {
+const collect = (stream: Readable | null | undefined): () => string => {
   let text = ""
   // there is none only when the spawn itself failed
-  if (stream === null) return () => text
+  if (stream === null || stream === undefined) return () => text
   stream.on("data", (chunk: Buffer) => {
     if (text.length < maxDiagnostics) text += chunk.toString("utf8")
   })
@@ -62,34 +62,60 @@ const greeting = (control: Duplex): Promise<string> =>
     control.on("close", () => resolve(text))
   })
 
+const spawned = (file: string, args: ReadonlyArray<string>): ChildProcess | Error => {
+  try {
+    return spawn(file, [...args], {
+      // the box can read this as /proc/1/environ
+      env: { PATH: chainPath },
+      cwd: "/",
+      // a session of its own: Ctrl-C in the engine's terminal is the engine's to handle
+      detached: true,
+      stdio: ["ignore", "ignore", "pipe", "pipe"]
+    })
+  } catch (cause) {
+    return cause instanceof Error ? cause : new Error(String(cause))
+  }
+}
+
+const stillborn = (error: Error): LiveChain => ({
+  pid: undefined,
+  exited: Promise.resolve({ code: null, signal: null, error, at: performance.now() }),
+  hasExited: () => true,
+  hello: Promise.resolve(""),
+  go: () => {},
+  diagnostics: () => "",
+  killCommand: () => {},
+  killAll: () => Promise.resolve()
+})
+
 /** Starts the programs. Does not throw: a program that cannot be started is an exit with an `error`. */
 export const start = (file: string, args: ReadonlyArray<string>): LiveChain => {
-  const child = spawn(file, [...args], {
-    // the box can read this as /proc/1/environ
-    env: { PATH: chainPath },
-    cwd: "/",
-    // a session of its own: Ctrl-C in the engine's terminal is the engine's to handle
-    detached: true,
-    stdio: ["ignore", "ignore", "pipe", "pipe"]
-  })
-  const control = child.stdio[3] as Duplex
-  const diagnostics = collect(child.stderr)
-  const hello = greeting(control)
+  const child = spawned(file, args)
+  return child instanceof Error ? stillborn(child) : watched(child)
+}
+
+const watched = (child: ChildProcess): LiveChain => {
   let done = false
+  // before anything else is touched: an `error` that nobody listens to ends the whole program
   const exited = new Promise<ChainExit>((resolve) => {
     let at = 0
+    child.once("error", (error) => {
+      done = true
+      control?.destroy()
+      resolve({ code: null, signal: null, error, at: performance.now() })
+    })
     child.once("exit", () => {
       done = true
       at = performance.now()
     })
     // not `exit`: what the chain said last is still on its way then
     child.once("close", (code, signal) => resolve({ code, signal, error: undefined, at }))
-    child.once("error", (error) => {
-      done = true
-      control.destroy()
-      resolve({ code: null, signal: null, error, at: performance.now() })
-    })
   })
+  // with a full table of descriptors Node returns before it has made any of these, whatever its types say
+  const stdio: ChildProcess["stdio"] | undefined = child.stdio
+  const control = stdio?.[3] as Duplex | null | undefined
+  const diagnostics = collect(child.stderr)
+  const hello = control === null || control === undefined ? Promise.resolve("") : greeting(control)
   const killBox = (): boolean => {
     const found = child.pid === undefined ? [] : children(child.pid)
     for (const pid of found) kill(pid)
@@ -109,7 +135,7 @@ export const start = (file: string, args: ReadonlyArray<string>): LiveChain => {
     hasExited: () => done,
     hello,
     go: () => {
-      control.write("go\n")
+      control?.write("go\n")
     },
     diagnostics,
     killCommand: (pid) => {

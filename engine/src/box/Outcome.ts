@@ -32,13 +32,20 @@ const refused = (stage: string, text: string, store: string): BoxError => {
   }
 }
 
+const startAdvice: Readonly<Record<string, string>> = {
+  ENOENT: ". Was it removed? `contree-local doctor` looks again",
+  EMFILE: ". This program has too many files open: close some, run less at once, or raise `ulimit -n`",
+  ENFILE: ". The machine has too many files open: close some, or raise the sysctl fs.file-max",
+  EAGAIN: ". Too many processes: end some, or raise `ulimit -u`"
+}
+
 /** Why there was no run: `message` is the chain's own, `said` what its programs wrote to their error output. */
 export const startError = (message: string, said: string, exit: ChainExit, store: string): BoxError => {
   if (exit.error !== undefined) {
-    const missing = "code" in exit.error && exit.error.code === "ENOENT"
+    const code = "code" in exit.error ? String(exit.error.code) : ""
     return withReason(
-      missing ? "MissingTool" : "StartFailed",
-      `starting the run: ${exit.error.message}${missing ? ". Was it removed? `contree-local doctor` looks again" : ""}`
+      code === "ENOENT" ? "MissingTool" : "StartFailed",
+      `starting the run: ${exit.error.message}${startAdvice[code] ?? ""}`
     )
   }
   const failed = /^fail (\S+) ([\s\S]*)$/m.exec(message)

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
+import type { ChildProcessWithoutNullStreams } from "node:child_process"
 import { StoreError } from "./StoreError.js"
 
 /**
@@ -36,22 +37,32 @@ export const run = (
 ): Effect.Effect<Finished, StoreError> =>
   Effect.async<Finished, StoreError>((resume) => {
     const [tool, ...args] = command
-    const child = spawn(tool, args, {
-      cwd: options.cwd,
-      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" }
-    })
-    const stdout: Array<Buffer> = []
-    const stderr: Array<Buffer> = []
-    child.stdout.on("data", options.onOutput ?? ((bytes: Buffer) => stdout.push(bytes)))
-    child.stderr.on("data", (bytes: Buffer) => stderr.push(bytes))
-    child.on("error", (cause) =>
+    const fail = (cause: unknown): void =>
       resume(Effect.fail(
         new StoreError({
           reason: "Unusable",
-          description: `${tool} could not be started: ${cause.message}; install it, or put it on PATH`,
+          description: `${tool} could not be started: ${cause instanceof Error ? cause.message : String(cause)}; ` +
+            "install it, put it on PATH, or close files when there are too many",
           cause
         })
-      )))
+      ))
+    let child: ChildProcessWithoutNullStreams
+    try {
+      child = spawn(tool, args, {
+        cwd: options.cwd,
+        env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" }
+      })
+    } catch (cause) {
+      return fail(cause)
+    }
+    // first of all: an `error` that nobody listens to ends the whole program
+    child.on("error", fail)
+    // with a full table of descriptors Node returns before it has made any of these, whatever its types say
+    const made: Partial<Pick<ChildProcessWithoutNullStreams, "stdin" | "stdout" | "stderr">> = child
+    const stdout: Array<Buffer> = []
+    const stderr: Array<Buffer> = []
+    made.stdout?.on("data", options.onOutput ?? ((bytes: Buffer) => stdout.push(bytes)))
+    made.stderr?.on("data", (bytes: Buffer) => stderr.push(bytes))
     child.on("close", (code, signal) =>
       resume(Effect.succeed({
         code: code ?? 128,
@@ -59,8 +70,8 @@ export const run = (
         stderr: signal === null ? Buffer.concat(stderr).toString() : `killed by ${signal}`
       })))
     // It may have ended before it read everything: its exit code says why.
-    child.stdin.on("error", () => undefined)
-    child.stdin.end(options.input)
+    made.stdin?.on("error", () => undefined)
+    made.stdin?.end(options.input)
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
