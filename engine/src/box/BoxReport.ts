@@ -52,7 +52,10 @@ export interface BoxReport {
   readonly resources: Option.Option<BoxResources>
   /** The run wrote more than it may, and was killed for it. */
   readonly sizeCap: Option.Option<{ readonly limitBytes: number; readonly fileSize: number }>
-  /** The box died and nobody of ours asked for it: the run has failed, whatever the code says. */
+  /**
+   * The box, or the process in it that waits for the command, died without a report, and the engine did not ask for it:
+   * by the machine, by hand, or by a command that kills everything around it. The run has failed.
+   */
   readonly killedFromOutside: boolean
 }
 

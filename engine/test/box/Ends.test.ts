@@ -1,6 +1,7 @@
 import { describe, expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import * as Fs from "node:fs"
+import * as HostProcesses from "../../src/box/HostProcesses.js"
 import * as PidsLimit from "../../src/box/PidsLimit.js"
 import * as BoxFixture from "./BoxFixture.js"
 
@@ -104,33 +105,36 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
       }))
   })
 
-  describe("a chain that dies", () => {
-    const killDuring = (which: (pids: ReadonlyArray<string>) => string | undefined) =>
+  describe("a chain that is killed from the host", () => {
+    // unshare, bubblewrap, the box's init, `time`, the command
+    const below = (pid: number, levels: number): number =>
+      levels === 0 ? pid : below(HostProcesses.children(pid)[0] ?? Number.NaN, levels - 1)
+    const killLevel = (level: number) =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
         const spec = box.spec({ command: "sleep 1000", shell: true })
-        return yield* box.launcher.run(spec, {
+        const report = yield* box.launcher.run(spec, {
           onSpawn: () =>
             Effect.sync(() => {
-              const pid = which(BoxFixture.processesWith(spec.operationId).map((line) => line.split(":")[0] ?? ""))
-              process.kill(Number(pid), "SIGKILL")
+              const pids = BoxFixture.processesWith(spec.operationId).map((line) => Number(line.split(":")[0]))
+              process.kill(below(Math.min(...pids), level), "SIGKILL")
             }),
           onOutput: () => Effect.void
         })
+        expect(BoxFixture.processesWith(spec.operationId)).toEqual([])
+        return report
       })
 
-    it.effect("by itself is a failure, not an exit", () =>
+    for (const level of [0, 1, 2, 3]) {
+      it.effect(`at level ${level} is a failure, not an exit`, () =>
+        Effect.gen(function*() {
+          expect(yield* killLevel(level)).toMatchObject({ code: -1, signal: -1, killedFromOutside: true, timedOut: false })
+        }))
+    }
+
+    it.effect("but the command alone is how the command ended", () =>
       Effect.gen(function*() {
-        expect(yield* killDuring((pids) => pids.at(0))).toMatchObject({
-          code: -1,
-          killedFromOutside: true,
-          timedOut: false
-        })
-        expect(yield* killDuring((pids) => pids.at(1))).toMatchObject({
-          code: -1,
-          killedFromOutside: true,
-          timedOut: false
-        })
+        expect(yield* killLevel(4)).toMatchObject({ code: -1, signal: 9, killedFromOutside: false, timedOut: false })
       }))
   })
 
