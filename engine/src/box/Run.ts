@@ -143,9 +143,9 @@ const watch = (
       chain.killCommand(pid)
     }
   })
-  const stop = Effect.sync(() => {
+  const stop = Effect.promise(() => {
     clearTimeout(timer)
-    meter.stop()
+    return meter.stop()
   })
   return {
     stop,

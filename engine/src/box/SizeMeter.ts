@@ -1,21 +1,25 @@
 /**
  * Watches how much a run writes. The file system's free space is asked often, because that is cheap, and the layer itself
- * is measured only when something on that file system wrote at least half of what the run may.
+ * is measured when something on that file system wrote at least half of what the run may. That is a hint and no more: what
+ * others free meanwhile hides what the run writes. So it is also measured now and then, and always at the end.
  *
  * @since 0.1.0
  */
 import { execFile } from "node:child_process"
-import { statfsSync } from "node:fs"
+import { lstatSync, readdirSync, statfsSync } from "node:fs"
 import type { Mode } from "./Chain.js"
 import { chainPath, type Tools } from "./Tools.js"
 
 const intervalMillis = 40
+// without a hint: a layer is measured so often at least
+const unhintedMillis = 1_000
 
 /** A running meter. */
 export interface SizeMeter {
   /** A last look, after everything in the box is dead. */
   readonly finish: () => Promise<number | undefined>
-  readonly stop: () => void
+  /** Ends a measurement that is going on, and waits until its processes are dead. */
+  readonly stop: () => Promise<void>
 }
 
 interface Options {
@@ -42,51 +46,107 @@ const startingPoint = (store: string): number => {
   }
 }
 
+// what a short run wrote is looked through in less time than a process takes to start
+const fewEntries = 100
+
+/** Surely within the limit? False when there is too much to say so at a glance, or it cannot be read. */
+const isSurelySmall = (options: Options): boolean => {
+  let left = fewEntries
+  let bytes = 0
+  const add = (path: Buffer): void => {
+    const stats = lstatSync(path)
+    bytes += stats.blocks * 512
+    if (!stats.isDirectory()) return
+    for (const name of readdirSync(path, { encoding: "buffer" })) {
+      if (left-- <= 0) throw new Error("too many for a glance")
+      add(Buffer.concat([path, Buffer.from("/"), name]))
+    }
+  }
+  try {
+    add(Buffer.from(`${options.store}/${options.upper}`))
+    return bytes <= options.limitBytes
+  } catch {
+    return false
+  }
+}
+
+interface Measurement {
+  readonly bytes: Promise<number>
+  readonly kill: () => void
+}
+
 // busybox' du and not a walk of ours: in a user's store there are folders that only the box's own root can enter
-const measure = (options: Options): Promise<number> =>
-  new Promise((resolve) => {
-    const [file = "", ...args] = [
-      ...(options.mode === "user" ? [options.tools.unshare, "-U", "-r"] : []),
-      ...[options.tools.busybox, "du", "-s", "-k", "-x", `${options.store}/${options.upper}`]
-    ]
-    execFile(file, args, { env: { PATH: chainPath } }, (_error, stdout) => {
-      // files vanish while they are counted: du complains and counts on
-      resolve(Number(/(\d+)\s[^\n]*\n?$/.exec(stdout)?.[1] ?? 0) * 1024)
+const measure = (options: Options): Measurement => {
+  const [file = "", ...args] = [
+    ...(options.mode === "user" ? [options.tools.unshare, "-U", "-r"] : []),
+    ...[options.tools.busybox, "du", "-s", "-k", "-x", `${options.store}/${options.upper}`]
+  ]
+  let kill = (): void => {}
+  const bytes = new Promise<number>((resolve, reject) => {
+    // a chain of execs, one process: to kill it is enough
+    const child = execFile(file, args, { env: { PATH: chainPath } }, (error, stdout) => {
+      const size = /(\d+)\s[^\n]*\n?$/.exec(stdout)?.[1]
+      // files vanish while they are counted: du complains and counts on. One that says nothing has not counted
+      if (size === undefined) reject(error ?? new Error("du said nothing"))
+      else resolve(Number(size) * 1024)
     })
+    kill = () => void child.kill("SIGKILL")
   })
+  return { bytes, kill }
+}
 
 /** Starts watching. A look that fails is one that the next look makes good. */
 export const start = (options: Options): SizeMeter => {
   let stopped = false
   let timer: NodeJS.Timeout | undefined
+  let running: Measurement | undefined
   let nextMeasure = 0
-  const before = startingPoint(options.store)
+  let nextUnhinted = performance.now() + unhintedMillis
+  // the least that was in use: what others free is not counted against what this run writes
+  let before = startingPoint(options.store)
 
-  const look = async (final: boolean): Promise<number | undefined> => {
-    const written = used(options.store) - before
-    if (written < options.limitBytes / 2) return undefined
-    if (!final && performance.now() < nextMeasure) return undefined
+  const isDue = (): boolean => {
+    const now = used(options.store)
+    before = Math.min(before, now)
+    const hinted = now - before >= options.limitBytes / 2
+    return performance.now() >= (hinted ? nextMeasure : Math.max(nextMeasure, nextUnhinted))
+  }
+  const size = async (): Promise<number> => {
     const started = performance.now()
-    const bytes = await measure(options)
-    // a large layer takes long to measure: at most a fifth of the time goes into it
-    nextMeasure = performance.now() + 4 * (performance.now() - started)
+    running = measure(options)
+    try {
+      return await running.bytes
+    } finally {
+      running = undefined
+      // a large layer takes long to measure: at most a fifth of the time goes into it
+      const took = performance.now() - started
+      nextMeasure = performance.now() + 4 * took
+      nextUnhinted = performance.now() + Math.max(unhintedMillis, 20 * took)
+    }
+  }
+  const excess = async (): Promise<number | undefined> => {
+    const bytes = await size()
     return bytes > options.limitBytes ? bytes : undefined
   }
+  const look = async (): Promise<number | undefined> => isDue() ? await excess() : undefined
   const loop = async (): Promise<void> => {
-    const bytes = await look(false).catch(() => undefined)
+    const bytes = await look().catch(() => undefined)
     if (stopped) return
     if (bytes === undefined) timer = setTimeout(() => void loop(), intervalMillis)
     else options.onExceeded(bytes)
   }
   timer = setTimeout(() => void loop(), intervalMillis)
-  const stop = (): void => {
+  const stop = async (): Promise<void> => {
     stopped = true
     clearTimeout(timer)
+    const last = running
+    last?.kill()
+    await last?.bytes.catch(() => 0)
   }
   return {
-    finish: () => {
-      stop()
-      return look(true).catch(() => undefined)
+    finish: async () => {
+      await stop()
+      return isSurelySmall(options) ? undefined : await excess().catch(() => undefined)
     },
     stop
   }
