@@ -11,6 +11,7 @@ import * as Columns from "./Columns.js"
 import type { Connection, Database, Row } from "./Database.js"
 import * as Filter from "./Filter.js"
 import * as OperationRows from "./OperationRows.js"
+import * as Owner from "./Owner.js"
 import type { StoreError } from "./StoreError.js"
 
 /**
@@ -96,10 +97,14 @@ export interface OperationQuery {
 export interface OperationStore {
   /** The row as it was written. */
   readonly create: (operation: NewOperation) => Effect.Effect<OperationRow, StoreError>
+  /** One whose owner, another process, is dead is ended first: `FAILED`, "engine stopped". */
   readonly get: (id: string) => Effect.Effect<Option.Option<OperationRow>, StoreError>
-  /** Newest first. */
+  /** Newest first, after what dead owners left was ended, as by `get`. */
   readonly list: (query: OperationQuery) => Effect.Effect<ReadonlyArray<OperationRow>, StoreError>
-  /** Atomic: true when the operation was in one of the `from` states and is now in `to`, else false and unchanged. */
+  /**
+   * Atomic: true when the operation was in one of the `from` states and is now in `to`, else false and unchanged.
+   * As `get`, it ends first what a dead owner left.
+   */
   readonly transition: (
     id: OperationId,
     from: ReadonlyArray<string>,
@@ -132,6 +137,8 @@ const decode = (owner: number) => (row: Row): OperationRow => ({
   owned: Columns.numberOrNull(row, "owner") === owner
 })
 
+const endingOrphans = "ending what dead owners left"
+
 /**
  * @since 0.1.0
  * @category constructors
@@ -141,6 +148,11 @@ export const make = (database: Database, owner: number): OperationStore => {
 
   const find = (connection: Connection, id: string): Option.Option<OperationRow> =>
     Option.map(Option.fromNullable(connection.first("SELECT * FROM operation WHERE id = ?", [id])), toRow)
+
+  const endOrphans = Effect.flatMap(
+    database.read("looking for dead owners", (connection) => Owner.hasOrphans(connection, owner)),
+    (found) => found ? database.write(endingOrphans, Owner.retireDead) : Effect.void
+  )
 
   return {
     create: (operation) =>
@@ -165,25 +177,42 @@ export const make = (database: Database, owner: number): OperationStore => {
             ))
       ),
 
-    get: (id) => database.read(`reading the operation ${id}`, (connection) => find(connection, id)),
+    get: (id) =>
+      database.read(
+        `reading the operation ${id}`,
+        (connection) => Owner.isOrphan(connection, id, owner) ? undefined : find(connection, id)
+      ).pipe(
+        Effect.flatMap((row) =>
+          row !== undefined ? Effect.succeed(row) : database.write(endingOrphans, (connection) => {
+            Owner.retireDead(connection)
+            return find(connection, id)
+          })
+        )
+      ),
 
     list: (query) =>
-      database.read("listing operations", (connection) => {
-        const filter = Filter.where([
-          ["status = ?", query.status],
-          ["kind = ?", query.kind],
-          ...Filter.span("created", query)
-        ])
-        return connection.all(
-          `SELECT * FROM operation ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
-          [...filter.values, query.limit, query.offset]
-        ).map(toRow)
-      }),
+      Effect.zipRight(
+        endOrphans,
+        database.read("listing operations", (connection) => {
+          const filter = Filter.where([
+            ["status = ?", query.status],
+            ["kind = ?", query.kind],
+            ...Filter.span("created", query)
+          ])
+          return connection.all(
+            `SELECT * FROM operation ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
+            [...filter.values, query.limit, query.offset]
+          ).map(toRow)
+        })
+      ),
 
     transition: (id, from, to, fields = {}) =>
       database.write(
         `moving the operation ${id} to ${to}`,
-        (connection) => OperationRows.transition(connection, id, from, to, fields)
+        (connection) => {
+          if (Owner.isOrphan(connection, id, owner)) Owner.retireDead(connection)
+          return OperationRows.transition(connection, id, from, to, fields)
+        }
       ),
 
     update: (id, fields) =>

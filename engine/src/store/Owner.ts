@@ -7,17 +7,24 @@
 import { randomUUID } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Columns from "./Columns.js"
-import type { Connection } from "./Database.js"
+import type { Connection, Row } from "./Database.js"
+import * as Names from "./Names.js"
 import { notTerminal } from "./OperationRows.js"
 import { move } from "./Scratch.js"
 
-/** The 22nd field; the second, the program's name, may hold spaces and brackets. */
+/**
+ * When it was started, by the machine's clock; undefined when it is dead. A process that nobody has waited for yet is.
+ * The second field, the program's name, may hold spaces and brackets.
+ */
 const startedAt = (pid: number): string | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
-  } catch {
-    return undefined
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return /^[ZX]$/.test(fields[0] ?? "") ? undefined : fields[19]
+  } catch (cause) {
+    // Whoever cannot be looked at, since this process has too many files open, say, is not dead for that.
+    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ESRCH")) return undefined
+    throw cause
   }
 }
 
@@ -53,20 +60,60 @@ export const retire = (connection: Connection, owner: number): void => {
   connection.run("DELETE FROM owner WHERE id = ?", [owner])
 }
 
-const retireDead = (connection: Connection): void => {
-  const boot = bootId()
+const isAlive = (row: Row): boolean =>
+  Columns.text(row, "boot") === bootId() && Columns.text(row, "started") === startedAt(Columns.number(row, "pid"))
+
+/**
+ * Whether an operation goes on only because its owner, another than `self`, died before it could end it.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const isOrphan = (connection: Connection, operation: string, self: number): boolean => {
+  const row = connection.first(
+    `SELECT owner.* FROM operation JOIN owner ON owner.id = operation.owner
+     WHERE operation.id = ? AND operation.owner <> ? AND operation.${notTerminal}`,
+    [operation, self]
+  )
+  return row !== undefined && !isAlive(row)
+}
+
+/**
+ * Whether any owner but `self` died with operations that go on.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const hasOrphans = (connection: Connection, self: number): boolean =>
+  connection.all(
+    `SELECT * FROM owner WHERE id <> ? AND id IN (SELECT owner FROM operation WHERE ${notTerminal})`,
+    [self]
+  ).some((row) => !isAlive(row))
+
+/**
+ * Ends the operations of all owners that are dead; for a transaction.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const retireDead = (connection: Connection): void => {
   for (const row of connection.all("SELECT * FROM owner")) {
-    const alive = Columns.text(row, "boot") === boot &&
-      Columns.text(row, "started") === startedAt(Columns.number(row, "pid"))
-    if (!alive) retire(connection, Columns.number(row, "id"))
+    if (!isAlive(row)) retire(connection, Columns.number(row, "id"))
   }
 }
 
-/** A layer without a row: its maker died between the rename and the end of the transaction. */
+/**
+ * A layer without a row: its maker died between the rename and the end of the transaction, so that its number is at most
+ * the next one. All else in there is nobody's business.
+ */
 const discardLayers = (connection: Connection, store: string): void => {
-  const known = new Set(connection.all("SELECT id FROM layer").map((row) => Columns.number(row, "id").toString(36)))
+  const known = new Set(connection.all("SELECT id FROM layer").map((row) => Columns.number(row, "id")))
+  const last = connection.first("SELECT seq FROM sqlite_sequence WHERE name = 'layer'")
+  const next = (last === undefined ? 0 : Columns.number(last, "seq")) + 1
   for (const name of readdirSync(`${store}/l`)) {
-    if (!known.has(name.replace(/\.opaque$/, ""))) move(`${store}/l/${name}`, `${store}/tmp/trash-${randomUUID()}`)
+    const number = Names.layerNumber(name)
+    if (number === undefined || number > next || known.has(number)) continue
+    move(`${store}/l/${name}`, `${store}/tmp/trash-${randomUUID()}`)
   }
 }
 
@@ -83,5 +130,5 @@ export const recover = (connection: Connection, store: string): ReadonlyArray<st
   const entries = readdirSync(`${store}/tmp`)
   connection.run("DELETE FROM scratch WHERE owner NOT IN (SELECT id FROM owner)")
   const needed = new Set(connection.all("SELECT name FROM scratch").map((row) => Columns.text(row, "name")))
-  return entries.filter((name) => !needed.has(name))
+  return entries.filter((name) => Names.isScratch(name) && !needed.has(name))
 }

@@ -4,31 +4,33 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { chmodSync, existsSync, readdirSync, realpathSync, statfsSync, statSync } from "node:fs"
+import { chmodSync, existsSync, lstatSync, readdirSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { EngineError } from "../EngineError.js"
 import { makeFolders } from "../Folders.js"
+import * as FileSystems from "./FileSystems.js"
+import * as Names from "./Names.js"
 
-/** File systems that cannot hold the upper folder of an overlay, by the number that `statfs` gives. */
-const refused: ReadonlyMap<number, string> = new Map([
-  [0x794c7630, "an overlay (the root of a container is one)"],
-  [0x6969, "NFS"],
-  [0x65735546, "FUSE"],
-  [0x01021997, "9p"],
-  [0xff534d42, "CIFS"],
-  [0x4d44, "FAT"]
-])
-
-const folders = ["l", "tmp", "files", "blobs", "events"]
+const folders = ["l", "tmp", "mnt", "files", "events"]
 
 const unusable = (description: string): EngineError => new EngineError({ reason: "StoreUnusable", description })
 
-const checkPrivate = (path: string): void => {
-  if ((statSync(path).mode & 0o077) === 0) return
-  // Never another's folder: somebody may have named their home.
-  if (!existsSync(`${path}/contree.db`) && readdirSync(path).length > 0) {
+/** What a start or a check that ended before there was a database leaves: nothing that could be anybody's work. */
+const isOurs = (path: string, name: string): boolean =>
+  Names.isProbe(name) || folders.includes(name) && lstatSync(`${path}/${name}`).isDirectory() &&
+    readdirSync(`${path}/${name}`).every((inner) => name === "tmp" && Names.doctorPid(inner) !== undefined)
+
+/** Before anything is written: somebody may have named a home, their own or another's. */
+const checkTheirs = (path: string): void => {
+  const { uid } = statSync(path)
+  if (uid !== process.geteuid?.()) {
+    throw unusable(
+      `${path} belongs to uid ${uid}, and the engine runs as uid ${process.geteuid?.()}: start it as the owner, or ` +
+        "name a folder of your own"
+    )
+  }
+  if (!existsSync(`${path}/contree.db`) && !readdirSync(path).every((name) => isOurs(path, name))) {
     throw unusable(`${path} is not empty and no store: name a folder of its own, which the engine makes if need be`)
   }
-  chmodSync(path, 0o700)
 }
 
 const prepareSync = (asked: string): string => {
@@ -38,14 +40,15 @@ const prepareSync = (asked: string): string => {
   if (/[\0-\x1f\x7f]/.test(path)) {
     throw unusable(`${JSON.stringify(path)} has control characters: choose another folder`)
   }
-  checkPrivate(path)
-  const kind = refused.get(statfsSync(path).type)
+  checkTheirs(path)
+  const kind = FileSystems.refused.get(statfsSync(path).type)
   if (kind !== undefined) {
     throw unusable(
       `${path} is on ${kind}, where the kernel makes no overlay: choose a folder on a local disk (ext4, xfs, btrfs) or ` +
         "tmpfs; in a container, a volume"
     )
   }
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
   folders.forEach((name) => makeFolders(`${path}/${name}`, 0o700))
   return path
 }

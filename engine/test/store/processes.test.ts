@@ -2,10 +2,21 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Scope } from "effect"
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { ImageId, OperationId } from "effect-contree/Ids"
 import * as Store from "../../src/store/Store.js"
-import { childInNamespace, folder, freshStore, makeChildCommand, newOperation } from "./support.js"
+import { childInNamespace, folder, freshStore, isRoot, makeChildCommand, newOperation } from "./support.js"
 
 const childCommand = makeChildCommand()
 
@@ -92,6 +103,35 @@ describe("two processes on one store", () => {
     }), 60_000)
 })
 
+const orphaned = (look: (store: Store.Store, id: OperationId) => Effect.Effect<unknown, unknown>, seen: unknown) =>
+  Effect.gen(function*() {
+    const path = `${yield* folder}/store`
+    const store = yield* Store.open({ path })
+    const mine = yield* newOperation
+    yield* store.operations.create({ id: mine, kind: "instance", status: "EXECUTING" })
+    const other = child(path, "hold")
+    yield* Effect.addFinalizer(() => Effect.sync(other.kill))
+    const id = OperationId.make((yield* Effect.promise(() => other.said))[1] ?? "")
+    expect(Option.getOrThrow(yield* store.operations.get(id))).toMatchObject({ status: "EXECUTING", owned: false })
+    other.kill()
+    yield* Effect.promise(() => other.ended)
+    expect(yield* look(store, id)).toEqual(seen)
+    const ended = { status: "FAILED", error: "engine stopped", owned: false }
+    expect(Option.getOrThrow(yield* store.operations.get(id))).toMatchObject(ended)
+    expect(Option.getOrThrow(yield* store.operations.get(mine))).toMatchObject({ status: "EXECUTING", owned: true })
+  })
+
+describe("a store that is open when another process is killed sees the other's operation ended", () => {
+  it.scoped("when it is read", () =>
+    orphaned((store, id) => Effect.map(store.operations.get(id), Option.map(({ status }) => status)), Option.some("FAILED")))
+
+  it.scoped("when it is to be cancelled", () =>
+    orphaned((store, id) => store.operations.transition(id, ["PENDING", "EXECUTING"], "CANCELLED"), false))
+
+  it.scoped("when it is listed by its state", () =>
+    orphaned((store) => store.operations.list({ ...page, status: "FAILED" }).pipe(Effect.map((rows) => rows.length)), 1))
+})
+
 it.scoped("closing the store ends its operations that go on, and those alone", () =>
   Effect.gen(function*() {
     const path = `${yield* folder}/store`
@@ -122,6 +162,47 @@ describe("the folder", () => {
       for (const end of ["-wal", "-shm"]) rmSync(`${path}/desk/a/b/contree.db${end}`, { force: true })
       writeFileSync(`${path}/desk/a/b/contree.db`, "not a database, whatever its name says ".repeat(100))
       expect((yield* Effect.flip(Store.open({ path: `${path}/desk/a/b` }))).message).toMatch(/StoreUnusable/)
+    }))
+
+  it.scoped("is not taken where a user's files are, private or not", () =>
+    Effect.gen(function*() {
+      const path = `${yield* folder}/home`
+      const theirs = ["tmp/thesis", "l/music"]
+      for (const name of theirs) mkdirSync(`${path}/${name}`, { recursive: true })
+      chmodSync(path, 0o700)
+      const error = yield* Effect.flip(Store.open({ path, images: [] }))
+      expect(error).toMatchObject({ reason: "StoreUnusable" })
+      expect(error.message).toContain("not empty and no store")
+      expect(readdirSync(path).sort()).toEqual(["l", "tmp"])
+      for (const name of theirs) expect(readdirSync(`${path}/${name}`)).toEqual([])
+      // What a start leaves that was ended before its database.
+      for (const name of theirs) rmSync(`${path}/${name}`, { recursive: true })
+      yield* Effect.scoped(Store.open({ path, images: [] }))
+      // And in a store: names that the engine does not give.
+      for (const name of [...theirs, "tmp/upload-of mine", "l/Notes", "l/0", "tmp/trash-"]) {
+        mkdirSync(`${path}/${name}`)
+      }
+      mkdirSync(`${path}/tmp/trash-${randomUUID()}`)
+      mkdirSync(`${path}/l/1`)
+      yield* Effect.scoped(Store.open({ path, images: [] }))
+      expect(readdirSync(`${path}/tmp`).sort()).toEqual(["thesis", "trash-", "upload-of mine"])
+      expect(readdirSync(`${path}/l`).sort()).toEqual(["0", "Notes", "music"])
+    }))
+
+  it.scoped("is not touched when it is somebody else's", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const theirs = isRoot ? `${path}/theirs` : "/usr/local"
+      if (isRoot) {
+        mkdirSync(theirs, { mode: 0o755 })
+        chownSync(theirs, 65_534, 65_534)
+      }
+      const before = statSync(theirs)
+      const error = yield* Effect.flip(Store.open({ path: theirs, images: [] }))
+      expect(error).toMatchObject({ reason: "StoreUnusable" })
+      expect(error.message).toContain(`belongs to uid ${before.uid}`)
+      expect(statSync(theirs)).toMatchObject({ mode: before.mode, mtimeMs: before.mtimeMs })
+      if (isRoot) expect(readdirSync(theirs)).toEqual([])
     }))
 
   it.scoped("says so when its tables are newer than the engine, and when an image is unknown", () =>
