@@ -117,6 +117,12 @@ const discardLayers = (connection: Connection, store: string): void => {
   }
 }
 
+/** A check of the machine is no owner: it may go on where there is no database yet. */
+const isOfDoctor = (name: string): boolean => {
+  const pid = Names.doctorPid(name)
+  return pid !== undefined && startedAt(pid) !== undefined
+}
+
 /**
  * Ends what dead owners left, in one transaction, and names the entries of `tmp` that nobody needs any more.
  *
@@ -130,5 +136,5 @@ export const recover = (connection: Connection, store: string): ReadonlyArray<st
   const entries = readdirSync(`${store}/tmp`)
   connection.run("DELETE FROM scratch WHERE owner NOT IN (SELECT id FROM owner)")
   const needed = new Set(connection.all("SELECT name FROM scratch").map((row) => Columns.text(row, "name")))
-  return entries.filter((name) => Names.isScratch(name) && !needed.has(name))
+  return entries.filter((name) => Names.isScratch(name) && !needed.has(name) && !isOfDoctor(name))
 }

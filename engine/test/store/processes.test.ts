@@ -1,7 +1,7 @@
 /** Several processes on one store, and what is left of one that is killed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Scope } from "effect"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import {
   chmodSync,
@@ -16,7 +16,7 @@ import {
 } from "node:fs"
 import { ImageId, OperationId } from "effect-contree/Ids"
 import * as Store from "../../src/store/Store.js"
-import { childInNamespace, folder, freshStore, isRoot, makeChildCommand, newOperation } from "./support.js"
+import { childInNamespace, emptyStore, folder, freshStore, isRoot, makeChildCommand, newOperation } from "./support.js"
 
 const childCommand = makeChildCommand()
 
@@ -131,6 +131,17 @@ describe("a store that is open when another process is killed sees the other's o
   it.scoped("when it is listed by its state", () =>
     orphaned((store) => store.operations.list({ ...page, status: "FAILED" }).pipe(Effect.map((rows) => rows.length)), 1))
 })
+
+it.scoped("a check of the machine keeps its folder while its process lives", () =>
+  Effect.gen(function*() {
+    const { path } = yield* emptyStore
+    const ended = spawnSync("true").pid
+    const mine = `doctor-${process.pid}-0123456789ab`
+    mkdirSync(`${path}/tmp/${mine}/u`, { recursive: true })
+    mkdirSync(`${path}/tmp/doctor-${ended}-0123456789ab/u`, { recursive: true })
+    yield* Effect.scoped(Store.open({ path, images: [] }))
+    expect(readdirSync(`${path}/tmp`)).toEqual([mine])
+  }))
 
 it.scoped("closing the store ends its operations that go on, and those alone", () =>
   Effect.gen(function*() {
