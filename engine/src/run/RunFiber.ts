@@ -7,9 +7,9 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { BoxHandle, Handlers, Launcher } from "../box/Box.js"
 import type { BoxReport } from "../box/BoxReport.js"
 import type { OperationFields } from "../store/OperationStore.js"
@@ -34,16 +34,33 @@ export const active: ReadonlyArray<string> = ["PENDING", "ASSIGNED", "EXECUTING"
 export interface Entry {
   readonly plan: RunPlan
   readonly writer: Writer
+  /** Ends the log for its followers; nothing can be written to it afterwards. */
+  readonly endLog: Effect.Effect<void>
   stopped: RunOutcome.Stopped
   /** Its `init` event is written. */
   begun: boolean
   /** From here on the outcome is being written down, and nobody can change it any more. */
   finishing: boolean
+  /** How it ended, while the store cannot take that down (a full disk): what is asked about it is answered from here. */
+  unwritten: Unwritten | undefined
+}
+
+/**
+ * What the row of an operation will say as soon as it can be written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Unwritten {
+  readonly status: End["status"]
+  readonly fields: OperationFields
 }
 
 interface Machine {
   readonly store: Store
   readonly launcher: Launcher
+  /** Waits so long, or until the engine closes: then `false`. */
+  readonly pause: (millis: number) => Effect.Effect<boolean>
 }
 
 interface End {
@@ -60,18 +77,24 @@ interface End {
  * @category constructors
  */
 export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
-  Effect.scoped(Effect.gen(function*() {
+  Effect.gen(function*() {
     const started = yield* Clock.currentTimeMillis
-    const exit = yield* Effect.exit(Effect.interruptible(execute(machine, entry)))
-    entry.finishing = true
-    const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
-    const reason = RunOutcome.shutdownReason(outcome)
-    // a sandbox that never began does not end
-    if (entry.begun) yield* tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
-    const durationMs = (yield* Clock.currentTimeMillis) - started
-    const end = yield* finish(machine, entry.plan, outcome, durationMs)
-    yield* tell(entry, "completion", RunEvents.completion({ ...end, durationMs }))
-  }))
+    const workspace = yield* Scope.make()
+    const release = Scope.close(workspace, Exit.void)
+    yield* Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.interruptible(Scope.extend(execute(machine, entry), workspace)))
+      entry.finishing = true
+      const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
+      // first of all: on a full disk this may be the very room that the row needs
+      if (outcome._tag !== "Ended" || !outcome.keep) yield* release
+      const reason = RunOutcome.shutdownReason(outcome)
+      // a sandbox that never began does not end
+      if (entry.begun) yield* tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
+      const durationMs = (yield* Clock.currentTimeMillis) - started
+      const end = yield* finish(machine, entry, outcome, durationMs, release)
+      if (entry.unwritten === undefined) yield* tell(entry, "completion", RunEvents.completion({ ...end, durationMs }))
+    }).pipe(Effect.ensuring(release))
+  })
 
 // a log that cannot be written (a full disk) must not keep the outcome from being known
 const tell = (entry: Entry, type: string, data: Record<string, unknown>): Effect.Effect<void> =>
@@ -146,22 +169,23 @@ const usage = (outcome: RunOutcome.RunOutcome): OperationFields => {
     : { consumedCpu: (used.userTimeUs + used.sysTimeUs) / 1e6, consumedMemory: used.maxRssKb }
 }
 
-// a lock that is held for a moment, or a disk that somebody is just clearing
-const patience = Schedule.exponential("50 millis").pipe(Schedule.intersect(Schedule.recurs(8)))
-
 const finish = (
   machine: Machine,
-  plan: RunPlan,
+  entry: Entry,
   outcome: RunOutcome.RunOutcome,
-  durationMs: number
+  durationMs: number,
+  release: Effect.Effect<void>
 ): Effect.Effect<End> => {
   const fields: OperationFields = { ...usage(outcome), duration: durationMs / 1000 }
-  if (outcome._tag === "Cancelled") return close(machine.store, plan, "CANCELLED", null, fields)
-  if (outcome._tag === "Broken") return close(machine.store, plan, "FAILED", outcome.error, fields)
-  if (!outcome.keep) return close(machine.store, plan, "SUCCESS", null, fields)
-  return commit(machine.store, plan, fields).pipe(
+  if (outcome._tag === "Cancelled") return close(machine, entry, "CANCELLED", null, fields)
+  if (outcome._tag === "Broken") return close(machine, entry, "FAILED", outcome.error, fields)
+  if (!outcome.keep) return close(machine, entry, "SUCCESS", null, fields)
+  return commit(machine.store, entry.plan, fields).pipe(
     Effect.catchAll((error) =>
-      close(machine.store, plan, "FAILED", `the image could not be kept: ${error.message}`, fields)
+      Effect.zipRight(
+        release,
+        close(machine, entry, "FAILED", `the image could not be kept: ${error.message}`, fields)
+      )
     )
   )
 }
@@ -189,21 +213,46 @@ const commit = (store: Store, plan: RunPlan, fields: OperationFields): Effect.Ef
     }).pipe(Effect.map((image): End => ({ status: "SUCCESS", error: null, resultImageId: image, imageSize })))
   })
 
+const firstPauseMillis = 50
+const longestPauseMillis = 2_000
+// these many tries may be a lock that is held for a moment; from then on it is told
+const quietTries = 3
+// after the engine began to close
+const lastTries = 3
+
 const close = (
-  store: Store,
-  plan: RunPlan,
+  { pause, store }: Machine,
+  entry: Entry,
   status: End["status"],
   error: string | null,
   fields: OperationFields
 ): Effect.Effect<End> => {
+  const { operationId } = entry.plan
   const end: End = { status, error, resultImageId: null, imageSize: null }
-  const result = JSON.stringify({ image: null, tag: null })
-  return store.operations.transition(plan.operationId, active, status, { ...fields, error, result }).pipe(
-    Effect.retry(patience),
-    Effect.catchAll((cause) =>
-      // the row says that it goes on until the next start of the engine finds its owner gone
-      Effect.logError(`the end of operation ${plan.operationId} could not be written: ${cause.message}`)
-    ),
-    Effect.as(end)
-  )
+  const written: OperationFields = { ...fields, error, result: JSON.stringify({ image: null, tag: null }) }
+  const write = store.operations.transition(operationId, active, status, written)
+  return Effect.gen(function*() {
+    let wait = firstPauseMillis
+    for (let tries = 1, left = lastTries; left > 0; tries += 1) {
+      const failure = yield* Effect.match(write, { onSuccess: () => undefined, onFailure: (cause) => cause })
+      if (failure === undefined) return end
+      if (tries === quietTries) yield* tellUnwritten(entry, { status, fields: written }, failure)
+      if (!(yield* pause(wait))) left -= 1
+      wait = Math.min(longestPauseMillis, wait * 2)
+    }
+    // the next start of an engine finds its owner gone
+    yield* Effect.logError(`operation ${operationId} ended ${status}, but the store could not take that down`)
+    return end
+  })
 }
+
+/** Whoever asks or follows must not wait until somebody clears the disk. */
+const tellUnwritten = (entry: Entry, unwritten: Unwritten, cause: StoreError): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { fields, status } = unwritten
+    yield* Effect.logWarning(`the end of operation ${entry.plan.operationId} is not written yet: ${cause.message}`)
+    entry.unwritten = unwritten
+    const durationMs = (fields.duration ?? 0) * 1000
+    yield* tell(entry, "completion", RunEvents.completion({ status, durationMs, error: fields.error }))
+    yield* entry.endLog
+  })

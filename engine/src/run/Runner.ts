@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Launcher } from "../box/Box.js"
+import type { OperationRow } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
@@ -30,6 +31,10 @@ export interface Runner {
   readonly spawn: (request: RunRequest) => Effect.Effect<RunPlan.RunPlan, Refusal | StoreError | EventLogError>
   /** Asks for the end of a run; 404 and 409 when there is none to end. After success it ends CANCELLED, and as nothing else. */
   readonly cancel: (id: string) => Effect.Effect<void, Refusal | StoreError>
+  /**
+   * A row as it is known here: an operation that ended while the store could not take that down has ended all the same.
+   */
+  readonly known: (row: OperationRow) => OperationRow
   /** Runs that have begun and not ended. */
   readonly running: Effect.Effect<number>
   /** Ends every run and waits for it; begins no more. */
@@ -61,6 +66,20 @@ export const make = (options: {
     const running = new Map<string, Running>()
     let taken = 0
     let closed = false
+    const pausing = new Set<() => void>()
+
+    // not a race of effects: the fibers that wait here cannot be interrupted
+    const pause = (millis: number): Effect.Effect<boolean> =>
+      Effect.async((resume) => {
+        const over = (): void => {
+          clearTimeout(timer)
+          pausing.delete(over)
+          resume(Effect.sync(() => !closed))
+        }
+        const timer = setTimeout(over, millis)
+        // when the engine closes the last waits are short, and served
+        if (!closed) pausing.add(over)
+      })
 
     const admit = Effect.suspend((): Effect.Effect<void, Refusal> => {
       if (closed) return Effect.fail(closing)
@@ -92,10 +111,18 @@ export const make = (options: {
             imageId: plan.imageId,
             metadata: JSON.stringify(plan.request.echo)
           })
-          const entry: RunFiber.Entry = { plan, writer, stopped: undefined, begun: false, finishing: false }
+          const entry: RunFiber.Entry = {
+            plan,
+            writer,
+            endLog: Scope.close(scope, Exit.void),
+            stopped: undefined,
+            begun: false,
+            finishing: false,
+            unwritten: undefined
+          }
           // in an uninterruptible region the fiber starts so: an interruption that comes at once is still answered by it
           const fiber = yield* Effect.forkDaemon(
-            RunFiber.make({ store, launcher }, entry).pipe(
+            RunFiber.make({ store, launcher, pause }, entry).pipe(
               Effect.ensuring(Effect.sync(() => running.delete(plan.operationId))),
               Effect.ensuring(Scope.close(scope, Exit.void)),
               Effect.ensuring(leave)
@@ -135,8 +162,24 @@ export const make = (options: {
         })
       })
 
+    const known: Runner["known"] = (row) => {
+      const unwritten = RunFiber.active.includes(row.status) ? running.get(row.id)?.entry.unwritten : undefined
+      if (unwritten === undefined) return row
+      const { consumedCpu, consumedMemory, duration, error, result } = unwritten.fields
+      return {
+        ...row,
+        status: unwritten.status,
+        error: error ?? null,
+        duration: duration ?? null,
+        consumedCpu: consumedCpu ?? null,
+        consumedMemory: consumedMemory ?? null,
+        result: result ?? null
+      }
+    }
+
     const stopAll: Effect.Effect<void> = Effect.suspend(() => {
       closed = true
+      for (const over of [...pausing]) over()
       const runs = [...running.values()]
       return Effect.forEach(runs, (run) => stop(run, "engine stopped"), { discard: true }).pipe(
         Effect.zipRight(Effect.forEach(runs, (run) => Fiber.await(run.fiber), { discard: true }))
@@ -151,5 +194,5 @@ export const make = (options: {
       Effect.asVoid
     )
     yield* Effect.addFinalizer(() => close)
-    return { spawn, cancel, running: Effect.sync(() => taken), close }
+    return { spawn, cancel, known, running: Effect.sync(() => taken), close }
   })

@@ -61,11 +61,19 @@ const wanted: Effect.Effect<Wanted, Refusal, HttpServerRequest.HttpServerRequest
 
 const isTerminal = (row: OperationRow): boolean => !RunFiber.active.includes(row.status)
 
+/** When it ended, as far as its row knows. */
+const endOf = (row: OperationRow): string =>
+  Moment.fromNanos(
+    BigInt(row.createdAt.seconds) * 1_000_000_000n + BigInt(row.createdAt.nanos) +
+      BigInt(Math.max(0, Math.round((row.duration ?? 0) * 1e9)))
+  )
+
 /** The last event of an operation whose engine died before it could write it down. */
-const completionOf = (row: OperationRow, id: number, ts: string): EventLine | undefined =>
+const completionOf = (row: OperationRow, id: number): EventLine | undefined =>
   parseLine(JSON.stringify({
     id,
-    ts,
+    // of the row: the same event each time it is read
+    ts: endOf(row),
     type: "completion",
     spid: 0,
     data: RunEvents.completion({
@@ -83,7 +91,7 @@ const linesOf = (
   row: OperationRow,
   follow: boolean
 ): Stream.Stream<EventLine, EventLogError | StoreError> => {
-  const read = engine.store.operations.get(row.id)
+  const read = Effect.map(engine.store.operations.get(row.id), Option.map(engine.runner.known))
   const isOver = read.pipe(
     Effect.map(Option.match({ onNone: () => true, onSome: isTerminal })),
     // a locked database says nothing about the operation
@@ -99,13 +107,15 @@ const linesOf = (
           complete = complete || line.type === "completion"
         }
         return lines
-      })
+      }),
+      // nothing comes after it, whoever may still hold the log open
+      Stream.takeUntil((line) => line.type === "completion")
     )
     const missing = Stream.unwrap(Effect.suspend(() => {
       if (complete) return Effect.succeed(Stream.empty)
-      return Effect.zipWith(read, Moment.now, (now, ts) => {
+      return Effect.map(read, (now) => {
         if (Option.isNone(now) || !isTerminal(now.value)) return Stream.empty
-        return Stream.fromIterable([completionOf(now.value, last + 1, ts)].filter((line) => line !== undefined))
+        return Stream.fromIterable([completionOf(now.value, last + 1)].filter((line) => line !== undefined))
       })
     }))
     return Stream.concat(logged, missing)
@@ -132,7 +142,7 @@ const events = (engine: Engine): Answer =>
     const { after, follow, spid } = yield* wanted
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
-    const row = found.value
+    const row = engine.runner.known(found.value)
     if (!isTerminal(row) && !(yield* engine.log.has(id))) {
       return yield* new Refusal({ status: 425, error: "the operation has no events yet", retryAfterSeconds: 1 })
     }

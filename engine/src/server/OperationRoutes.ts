@@ -70,7 +70,7 @@ const get = (engine: Engine): Answer =>
     const inflight = yield* Query.flag(yield* Query.parameters, "inflight")
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
-    const row = found.value
+    const row = engine.runner.known(found.value)
     const active = RunFiber.active.includes(row.status)
     const metadata = record(row.metadata)
     const result = row.kind === "instance" && (inflight || !active)
@@ -100,7 +100,7 @@ const list = (engine: Engine): Answer =>
       since: yield* Query.moment(query, "since"),
       until: yield* Query.moment(query, "until")
     })
-    return Reply.json(200, rows.map(summary))
+    return Reply.json(200, rows.map((row) => summary(engine.runner.known(row))))
   })
 
 const cancel = (engine: Engine): Answer =>

@@ -16,9 +16,9 @@ const folder = Effect.acquireRelease(
   (store) => Effect.sync(() => removeFolder(store))
 )
 
-const meterOn = (store: string, limitBytes: number) =>
+const meterOn = (store: string, limitBytes: number, overrides: Partial<Tools.Tools> = {}) =>
   Effect.gen(function*() {
-    const tools = yield* Tools.resolve
+    const tools = { ...yield* Tools.resolve, ...overrides }
     const seen: Array<number> = []
     const meter = SizeMeter.start({
       store,
@@ -58,11 +58,9 @@ it.scopedLive("so does the watching, in time", () =>
 it.scopedLive("stopping ends a measurement that is going on", () =>
   Effect.gen(function*() {
     const store = yield* folder
-    for (let i = 0; i < 300; i++) {
-      Fs.mkdirSync(`${store}/u/${i}`)
-      for (let j = 0; j < 100; j++) Fs.writeFileSync(`${store}/u/${i}/${j}`, "")
-    }
-    const { meter } = yield* meterOn(store, Number.MAX_SAFE_INTEGER)
+    // one that never comes to an end by itself
+    Fs.writeFileSync(`${store}/du`, "#!/bin/sh\nkill -STOP $$\n", { mode: 0o755 })
+    const { meter } = yield* meterOn(store, 1, { busybox: `${store}/du` })
     yield* eventually("it measures", () => processesWith(`${store}/u`).length > 0)
     yield* Effect.promise(() => meter.stop())
     expect(processesWith(`${store}/u`)).toEqual([])
