@@ -17,33 +17,37 @@ export interface Progress {
   readonly lastId: () => number | undefined
   /** Is it new? Then it counts as read. */
   readonly accept: (event: Event.OperationEvent) => boolean
-  /** bytes of the main command that were read */
-  readonly read: (stream: Name) => number
+  /** bytes of the main command that were read; none when a piece could not be: then nobody knows how many there were */
+  readonly read: (stream: Name) => number | undefined
   /** read from the beginning: the byte counts are of the whole log */
   readonly whole: boolean
 }
 
-/** the bytes of a value, without decoding it */
-const sizeOf = (data: Event.OperationEvent["data"]): number => {
+/** The bytes of a piece of output; none for what is no piece, or in an encoding that this version does not know. */
+export const bytesOf = ({ encoding, value }: Event.OperationEvent["data"]): Uint8Array | undefined =>
+  typeof value === "string" && (encoding === undefined || encoding === null || typeof encoding === "string")
+    ? StreamRepr.toBytes({ value, encoding })
+    : undefined
+
+/** the bytes of a piece, without decoding base64 */
+const sizeOf = (data: Event.OperationEvent["data"]): number | undefined => {
   const { encoding, value } = data
-  if (typeof value !== "string") return 0
-  if (encoding !== "base64") return utf8.encode(value).length
+  if (typeof value !== "string" || encoding !== "base64") return bytesOf(data)?.length
   const padding = value.endsWith("==") ? 2 : value.endsWith("=") ? 1 : 0
   return Math.floor(value.length / 4) * 3 - padding
 }
 
-const utf8 = new TextEncoder()
-
 export const makeProgress = (after: number | undefined): Progress => {
   let lastId = after === undefined || after < 0 ? undefined : after
-  const read = { stdout: 0, stderr: 0 }
+  const read: Record<Name, number | undefined> = { stdout: 0, stderr: 0 }
   return {
     lastId: () => lastId,
     accept: (event) => {
       if (lastId !== undefined && event.id <= lastId) return false
       lastId = event.id
       if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) {
-        read[event.type] += sizeOf(event.data)
+        const [before, size] = [read[event.type], sizeOf(event.data)]
+        read[event.type] = before === undefined || size === undefined ? undefined : before + size
       }
       return true
     },
@@ -95,9 +99,13 @@ export const synthesise = (
         if (repr === undefined || repr === null) continue
         const bytes = StreamRepr.toBytes(repr)
         if (bytes === undefined) {
-          return Effect.fail(lost(source, `the log is gone, and ${name} in the status is no base64`))
+          return Effect.fail(lost(source, `the log is gone, and ${name} in the status cannot be decoded`))
         }
-        const rest = bytes.subarray(progress.read(name))
+        const read = progress.read(name)
+        if (read === undefined) {
+          return Effect.fail(lost(source, `the log is gone, and a piece of ${name} in it could not be read`))
+        }
+        const rest = bytes.subarray(read)
         if (rest.length > 0) add(name, { ...StreamRepr.fromBytes(rest), truncated: repr.truncated === true }, 1)
       }
     }

@@ -9,13 +9,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
-import { resultOf } from "../internal/FollowSynthesis.js"
+import { bytesOf, resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
 import type * as Ids from "../schemas/Ids.js"
-import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
@@ -130,9 +129,7 @@ const exitOf = (operation: Wire.Operation, event: Event.Payload<"exit"> | undefi
 
 /** A payload that is no piece of output is a hole in it. */
 const pieceOf = (stream: Name, event: Event.OperationEvent): Item | undefined => {
-  const { encoding, value } = event.data
-  if (typeof value !== "string") return undefined
-  const bytes = StreamRepr.toBytes({ value, encoding: encoding === "base64" ? "base64" : "ascii" })
+  const bytes = bytesOf(event.data)
   return bytes === undefined ? undefined : { _tag: "Piece", stream, bytes, event }
 }
 

@@ -168,6 +168,15 @@ describe("follow", () => {
       expect(yield* Effect.flip(read(source))).toBeInstanceOf(Errors.EventStreamError)
     }))
 
+  it.effect("what follows a piece of unknown size is not guessed from the status", () =>
+    Effect.gen(function*() {
+      const { operation, source } = yield* fresh((o) =>
+        void o.stdout("one").emit("stdout", { value: "74776f", encoding: "hex" }).stdout("three").exit(0)
+      )
+      operation.connections.push({ dropAfter: 2 }, ...Array.from({ length: 3 }, () => ({ refuse: transport })))
+      expect(yield* Effect.flip(read(source))).toBeInstanceOf(Errors.EventStreamError)
+    }))
+
   it.effect("gives up when neither log nor status answers, and not before", () =>
     Effect.gen(function*() {
       const { fake, operation, source } = yield* fresh(whole)

@@ -226,6 +226,27 @@ describe("run", () => {
       expect((yield* image.run(cmd, { stderr: Sink.drain })).stdout.truncated).toBe(true)
     }))
 
+  it.effect("a stream is cut too when only the status says so", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (o) => {
+        o.stdout("abc").stderr("fine").exit()
+        o.result = { ...o.result, stdout: { value: "abc", encoding: "ascii", truncated: true } }
+      }
+      const image = yield* imageOf(fake)
+      const result = yield* image.run(cmd)
+      expect([result.stdout.truncated, result.stderr.truncated]).toEqual([true, false])
+      const cut = { _tag: "OutputTruncatedError", stream: "stdout", bytesEmitted: 3 }
+      expect(yield* Effect.flip(Stream.runDrain(image.stream(cmd)))).toMatchObject(cut)
+      expect(yield* Effect.flip(image.run(cmd, { stdout: Sink.drain }))).toMatchObject(cut)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const process = yield* image.start(cmd)
+        expect(yield* Effect.flip(Stream.runDrain(process.output))).toMatchObject(cut)
+        expect(yield* Effect.flip(Stream.runDrain(process.stdout))).toMatchObject(cut)
+        yield* Stream.runDrain(process.stderr)
+      }))
+    }))
+
   it.effect("sinks take their stream; one that ends early does not end the run; one that fails does", () =>
     Effect.gen(function*() {
       const fake = makeFake()

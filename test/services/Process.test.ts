@@ -124,6 +124,17 @@ describe("a process", () => {
       }))
     }))
 
+  it.effect("a piece in an encoding that is not known is a hole, not text", () =>
+    Effect.gen(function*() {
+      for (const encoding of ["hex", 7]) {
+        const fake = makeFake()
+        fake.onSpawn = (o) => void o.stdout("a").emit("stdout", { value: "6162", encoding }).exit(0)
+        const image = yield* imageOf(fake)
+        expect(yield* Effect.flip(image.run(cmd))).toMatchObject({ _tag: "EventStreamError" })
+        expect(yield* Effect.flip(Stream.runDrain(image.stream(cmd)))).toMatchObject({ _tag: "EventStreamError" })
+      }
+    }))
+
   it.effect("a failed run fails every view", () =>
     Effect.gen(function*() {
       const fake = makeFake()
