@@ -33,7 +33,9 @@ export const processesWith = (mark: string): ReadonlyArray<string> =>
 export const mountsWith = (mark: string): ReadonlyArray<string> =>
   Fs.readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => line.includes(mark))
 
-/** Looks again until it holds, at most for `millis`; the last look's answer. */
+const realPause = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
+
+/** Looks again until it holds, at most for `millis` of real time (whatever clock the test has); the last look's answer. */
 export const eventually = <A, E, R>(
   look: Effect.Effect<A, E, R>,
   holds: (value: A) => boolean,
@@ -41,7 +43,9 @@ export const eventually = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const end = Date.now() + millis
-    const again: Effect.Effect<A, E, R> = Effect.flatMap(look, (value) =>
-      holds(value) || Date.now() >= end ? Effect.succeed(value) : Effect.delay(again, "10 millis"))
+    const again: Effect.Effect<A, E, R> = Effect.flatMap(
+      look,
+      (value) => holds(value) || Date.now() >= end ? Effect.succeed(value) : Effect.zipRight(realPause, again)
+    )
     return again
   })
