@@ -43,6 +43,14 @@ const root = (hostname: string): ReadonlyArray<string> => [
   ...["--hostname", hostname, "--clearenv", "--bind", "mnt", "/"]
 ]
 
+// in both boxes: a link in an image may lead either there
+const kernel: ReadonlyArray<string> = [
+  ...["--proc", "/proc"],
+  ...readOnlyProc.flatMap((path) => ["--ro-bind", path, path]),
+  ...maskedProc.flatMap((path) => ["--ro-bind", "/dev/null", path]),
+  ...["--perms", "0555", "--tmpfs", "/sys", "--remount-ro", "/sys"]
+]
+
 const limits: ReadonlyArray<string> = [
   ...["--chdir", "/", "--cap-drop", "ALL"],
   ...capabilities.flatMap((name) => ["--cap-add", `CAP_${name}`])
@@ -63,10 +71,7 @@ export const run = (spec: BoxSpec, tools: Tools): Buffer =>
   encode([
     ...root(spec.hostname),
     ...(spec.network === "none" ? ["--unshare-net"] : []),
-    ...["--proc", "/proc"],
-    ...readOnlyProc.flatMap((path) => ["--ro-bind", path, path]),
-    ...maskedProc.flatMap((path) => ["--ro-bind", "/dev/null", path]),
-    ...["--perms", "0555", "--tmpfs", "/sys", "--remount-ro", "/sys"],
+    ...kernel,
     ...["--dev", "/dev", "--perms", "1777", "--size", String(shmBytes), "--tmpfs", "/dev/shm"],
     ...["--dir", privateFolder, "--ro-bind", tools.busybox, shimBusybox],
     ...(spec.uid === 0 && spec.gid === 0 ? [] : setpriv(tools)),
@@ -78,7 +83,7 @@ export const run = (spec: BoxSpec, tools: Tools): Buffer =>
 export const place = (contents: string, hostname: string, tools: Tools): Buffer =>
   encode([
     ...root(hostname),
-    ...["--unshare-net", "--proc", "/proc", "--dev", "/dev"],
+    ...["--unshare-net", ...kernel, "--dev", "/dev"],
     ...["--dir", privateFolder, "--ro-bind", tools.busybox, shimBusybox],
     ...["--ro-bind", contents, `${privateFolder}/f`],
     ...limits

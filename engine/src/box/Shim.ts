@@ -92,7 +92,15 @@ export const placeScript = (files: ReadonlyArray<BoxFile>, tools: Tools): string
     "umask 022",
     `B=${tools.prefersApplets ? "" : shimBusybox}`,
     "put() {",
-    "  if [ -d \"$2\" ] && [ ! -L \"$2\" ]; then e='is a directory in the image'; else",
+    "  d=${2%/*}",
+    "  while [ -n \"$d\" ] && [ ! -d \"$d\" ]; do d=${d%/*}; done",
+    "  case $(cd -P -- \"$d/\" && pwd)/ in",
+    // whatever is put there is lost with this box, or is the kernel's
+    "    /dev/*|/proc/*|/sys/*|//dev/*|//proc/*|//sys/*) e='leads into /dev, /proc or /sys, made anew for every run' ;;",
+    "    *) e= ;;",
+    "  esac",
+    "  if [ -n \"$e\" ]; then :",
+    "  elif [ -d \"$2\" ] && [ ! -L \"$2\" ]; then e='is a directory in the image'; else",
     // noclobber: the file is ours from its first byte
     "    e=$( {",
     "      $B mkdir -p -- \"${2%/*}/\" && $B rm -f -- \"$2\" && set -C &&",

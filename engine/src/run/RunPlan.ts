@@ -16,6 +16,7 @@ import * as ImageTree from "../image/ImageTree.js"
 import type { ImageRow } from "../store/ImageStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
+import * as Destination from "./Destination.js"
 import * as Environment from "./Environment.js"
 import { badRequest, notFound, unprocessable } from "./Refusal.js"
 import type { Refusal } from "./Refusal.js"
@@ -76,7 +77,7 @@ const isParent = (folder: string, path: string): boolean => path.startsWith(`${f
 // bwrap says a missing folder on the command's own stderr and exits with 1, as if the command had
 const checkCwd = (tree: ImageTree.ImageTree, request: RunRequest): Effect.Effect<void, Refusal> => {
   const { cwd } = request
-  const isMade = /^\/(dev|proc|sys|tmp)?(\/|$)/.test(cwd) ||
+  const isMade = /^\/(dev|proc|sys)?(\/|$)/.test(cwd) ||
     request.files.some((file) => isParent(cwd, file.destination))
   if (!cwd.startsWith("/") || cwd === "/" || isMade) return Effect.void
   return tree.stat(cwd).pipe(
@@ -110,6 +111,9 @@ export const make = (
     const files = yield* Effect.forEach(request.files, (file) => fileOf(store, file))
     const tree = ImageTree.make(store, layers)
     yield* checkCwd(tree, request)
+    // those that no image could take have their own, clearer refusal
+    const inImage = request.files.map((file) => file.destination).filter((path) => !/^\/(dev|proc|sys)(\/|$)/.test(path))
+    yield* Destination.check(tree, inImage)
     const operationId = OperationId.make(randomUUID())
     const home = Environment.homeOf(request.uid, yield* passwdOf(tree))
     const spec: BoxSpec = {

@@ -124,4 +124,19 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place"
       expect(missing[0]).toBe("StartFailed")
       expect(missing[1]).toContain("no such file")
     }))
+
+  it.effect("through a link into what is made anew are refused, in the depth of a new folder too", () =>
+    Effect.gen(function*() {
+      const box = yield* BoxFixture.Fixture
+      const layer = `${box.store}/l/into`
+      Fs.mkdirSync(layer)
+      const targets = { shm: "/dev/shm", kernel: "proc/sys/kernel", attributes: "/sys", hop: "/shm" }
+      for (const [name, target] of Object.entries(targets)) Fs.symlinkSync(target, `${layer}/${name}`)
+      for (const path of ["/shm/x", "/shm/new/x", "/kernel/core_pattern", "/attributes/x", "/hop/x"]) {
+        const files = [file(content(box.store), path)]
+        const error = yield* Effect.flip(box.run({ layers: ["l/1", "l/into"], files }))
+        expect([path, error.reason, error.description])
+          .toEqual([path, "InvalidSpec", expect.stringContaining("made anew for every run")])
+      }
+    }))
 })

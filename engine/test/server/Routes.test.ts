@@ -217,6 +217,7 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
         const lost = { ...ok, files: { "/a": { uuid: nowhere } } }
         refused(await engine.call("POST", "/v1/instances", { body: lost }), 404, /file not found/)
         refused(await engine.call("POST", "/v1/instances", { body: { ...ok, cwd: "/nowhere" } }), 422, /not there/)
+        refused(await engine.call("POST", "/v1/instances", { body: { ...ok, cwd: "/tmp/no" } }), 422, /not there/)
         refused(
           await engine.call("POST", "/v1/instances", { body: { ...ok, cwd: "/bin/busybox" } }),
           422,
@@ -297,6 +298,23 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
           "/in/a b/ü.txt": { uuid: id, mode: "0751", uid: 5, gid: 6 },
           "/x": { uuid: id, mode: "0644", uid: 0, gid: 0 }
         })
+      }))
+  })
+
+  describe("files of a request", () => {
+    it.effect("have no place in folders, nor below links into what is made anew", () =>
+      withEngine(async (engine) => {
+        const { json: { uuid } } = await engine.call("POST", "/v1/files", { body: "x" })
+        const script = "ln -s /dev/shm /shm; ln -s /proc/sys /d; mkdir /e; ln -s ../d /e/f; ln -s /e /g; ln -s / /r; : > /h"
+        const { result_image_uuid: image } = await engine.run({ command: script, shell: true })
+        const spawn = (path: string) =>
+          engine.call("POST", "/v1/instances", { body: { image, command: "true", files: { [path]: { uuid } } } })
+        for (const path of ["/shm/x", "/shm/new/x", "/d/kernel/x", "/e/f/x", "/g/f/x", "/r/dev/x", "/r/r/sys/a/b"]) {
+          refused(await spawn(path), 422, /made anew/)
+        }
+        refused(await spawn("/e"), 422, /folder/)
+        refused(await spawn("/h/x"), 422, /not a folder/)
+        for (const path of ["/shm", "/g/x", "/r/new/x", "/e/dev/x"]) expect((await spawn(path)).status).toBe(201)
       }))
   })
 
