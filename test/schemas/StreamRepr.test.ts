@@ -110,7 +110,11 @@ describe("StreamRepr", () => {
       uuid: "00000000-0000-4000-8000-000000000001",
       kind: "instance",
       status: "SUCCESS",
-      metadata: { command: "true", result: { stdout: repr, stderr: { value: "", encoding: "ascii" } } }
+      metadata: {
+        command: "true",
+        stdin: { value: "", encoding: "gzip" },
+        result: { stdout: repr, stderr: { value: "", encoding: "ascii" } }
+      }
     }
     expect(Either.isRight(Schema.decodeUnknownEither(Wire.Operation)(operation))).toBe(true)
   })

@@ -136,6 +136,11 @@ describe("what a request must have", () => {
     const decode = Schema.decodeUnknownEither(Wire.FileItem)
     expect(decode(item)).toEqual(Either.right(item))
     for (const key of Object.keys(item)) expect(Either.isLeft(decode({ ...item, [key]: null }))).toBe(true)
+    for (const mtime of [8_640_000_000_000, -8_640_000_000_000]) {
+      expect(Either.isRight(decode({ ...item, mtime }))).toBe(true)
+      expect(Number.isNaN(new Date(mtime * 1000).getTime())).toBe(false)
+    }
+    for (const mtime of [9e12, -9e12, 1e300]) expect(Either.isLeft(decode({ ...item, mtime }))).toBe(true)
   })
 
   it("no id that climbs out of a path", () => {

@@ -6,6 +6,9 @@
 import * as Schema from "effect/Schema"
 import { open } from "../TriState.js"
 
+/** further from 1970 than that no `Date` can be */
+const maxSeconds = 8_640_000_000_000
+
 /**
  * One entry of a folder. `mode` is the whole `st_mode` with the type bits; `mtime` is in seconds since 1970.
  *
@@ -20,7 +23,7 @@ export const FileItem = Schema.Struct({
   uid: Schema.Int,
   gid: Schema.Int,
   mode: Schema.Int,
-  mtime: Schema.JsonNumber,
+  mtime: Schema.JsonNumber.pipe(Schema.between(-maxSeconds, maxSeconds)),
   nlink: Schema.Int,
   is_dir: Schema.Boolean,
   is_regular: Schema.Boolean,

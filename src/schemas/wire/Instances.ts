@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { OperationId, Spid } from "../Ids.js"
 import { ClosableStreamRepr, StreamRepr } from "../StreamRepr.js"
-import { triState } from "../TriState.js"
+import { open, triState } from "../TriState.js"
 import { FileSpec } from "./Files.js"
 
 const runFields = {
@@ -130,6 +130,8 @@ export const InstanceMetadata = Schema.Struct({
   command: triState(Schema.String),
   image: triState(Schema.String),
   ...instanceFields,
+  // the echo of a request that a later client may have sent
+  stdin: triState(Schema.Struct({ ...ClosableStreamRepr.fields, encoding: triState(open("ascii", "base64")) })),
   result: triState(InstanceResult)
 })
 
