@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 /** takes a secret out of a text, also as it would stand in a URL or in JSON */
 export type Scrub = (text: string) => string
 
-export const redactedText = "<redacted>"
+const redactedText = "<redacted>"
 
 const encodeSafely = (text: string): string => {
   try {
@@ -22,18 +22,21 @@ export const scrubber = (secret: string): Scrub => {
 
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
 
-export const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length)}... (${text.length - length} characters more)`
+/** `more`: how many characters there are beside this text */
+const cut = (text: string, length: number, more: number): string => {
+  const rest = Math.max(0, text.length - length) + more
+  return rest === 0 ? text : `${text.slice(0, length)}... (${rest} characters more)`
+}
 
 /** terminals obey control characters; a log takes a line break for a new entry */
 const tidy = (text: string): string => text.replace(control, " ").trim()
 
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: "\"", nbsp: " ", "#39": "'" }
 
-/** the words of a page of a proxy; every pattern here is linear in the text */
+/** the words of a page of a proxy; no pattern here looks past the next tag, so each is linear in the text */
 const withoutTags = (html: string): string =>
   html
-    .replace(/<(script|style)\b[^>]*>[^<]*/gi, " ")
+    .replace(/<(script|style)\b[^<>]*>[^<]*/gi, " ")
     .replace(/<[^<>]*>/g, " ")
     .replace(/&(amp|lt|gt|quot|nbsp|#39);/g, (_, name: string) => entities[name] ?? " ")
     .replace(/\s+/g, " ")
@@ -43,11 +46,14 @@ const looksLikeMarkup = (text: string): boolean => /^\s*<[!a-z?]/i.test(text)
 
 const maxPage = 300
 const maxText = 2000
+/** what is made readable: a page has its words within that, and an answer may be of 128 MiB */
+const maxRaw = 8 * 1024
 
 /** a text of a server, for a description: scrubbed before and after, since taking tags out may join what was apart */
 export const readableText = (text: string, scrub: Scrub, length: number = maxPage): string => {
   const clean = scrub(text)
-  return cut(scrub(tidy(looksLikeMarkup(clean) ? withoutTags(clean) : clean)), length)
+  const head = clean.slice(0, Math.max(maxRaw, length))
+  return cut(scrub(tidy(looksLikeMarkup(head) ? withoutTags(head) : head)), length, clean.length - head.length)
 }
 
 /** a value of the field `error`, which may be any JSON */

@@ -29,9 +29,21 @@ describe("HttpText", () => {
     // Quadratic time would be hours at these lengths, over any time limit of a test, so no clock is needed.
     for (
       const page of ["<".repeat(3_000_000), "<a ".repeat(1_000_000), "<script>".repeat(400_000), "&amp".repeat(750_000)]
+        .concat(["<script ", "<style ", "<style x<script "].map((tag) => tag.repeat(1_000_000)))
     ) {
       expect(HttpText.readableText(page, (text) => text).length).toBeLessThan(1000)
     }
+  })
+})
+
+describe("HttpText, of what is too long", () => {
+  it("says how much there is more, and reads no further than a page's beginning", () => {
+    const plain = HttpText.readableText("y".repeat(100_000), (text) => text)
+    expect(plain).toBe(`${"y".repeat(300)}... (99700 characters more)`)
+    const page = HttpText.readableText(`<p>${" ".repeat(100_000)}late`, (text) => text)
+    expect(page).not.toContain("late")
+    expect(page).toMatch(/^\.\.\. \(\d+ characters more\)$/)
+    expect(HttpText.readableText("<p>short</p>", (text) => text)).toBe("short")
   })
 })
 
