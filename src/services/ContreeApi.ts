@@ -41,13 +41,13 @@ export interface Page {
 }
 
 /**
- * `tag` is a prefix.
+ * `tag` is a prefix. `tagged` leaves out what has no tag; the wire has no word for the opposite.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ImageQuery extends Page {
-  readonly tagged?: boolean | undefined
+  readonly tagged?: true | undefined
   readonly tag?: string | undefined
   readonly uuid?: Ids.ImageId | undefined
 }

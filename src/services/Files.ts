@@ -47,7 +47,7 @@ export interface Info extends Uploaded {
  */
 export interface Filter {
   readonly since?: When | undefined
-  /** default: a minute from now (clocks differ), so that pages do not shift while they are read */
+  /** default: a minute from now (clocks differ). What is made while pages are read gives no row twice. */
   readonly until?: When | undefined
 }
 

@@ -15,6 +15,7 @@ import * as RunGate from "../internal/RunGate.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Reference from "../schemas/Reference.js"
+import type * as Wire from "../schemas/Wire.js"
 import type { ContreeApi, ImageQuery } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
 import type { Image, KeptImage } from "./Image.js"
@@ -38,14 +39,17 @@ export type When = DateTime.DateTime | Date | Duration.Duration | `${number} ${D
  * @category options
  */
 export interface Filter {
-  /** has a tag */
+  /** `true`: has a tag; `false`: has none (the service cannot look for that: all images are read, and these kept) */
   readonly tagged?: boolean | undefined
   /** has a tag that begins so */
   readonly tagPrefix?: string | undefined
   readonly id?: Ids.ImageId | undefined
   /** made at this moment or later */
   readonly since?: When | undefined
-  /** made at this moment or earlier; default: a minute from now (clocks differ), so that pages do not shift while they are read */
+  /**
+   * made at this moment or earlier; default: a minute from now (clocks differ). What is made while pages are read gives
+   * no row twice.
+   */
   readonly until?: When | undefined
 }
 
@@ -139,10 +143,21 @@ const use = (deps: Gated): Service["use"] =>
 const toQuery = (filter: Filter | undefined): Effect.Effect<ImageQuery, Errors.InvalidArgumentError> =>
   Effect.map(Paging.period("Images.list", filter), (period) => ({
     ...period,
-    tagged: filter?.tagged,
+    ...(filter?.tagged === true ? { tagged: true as const } : {}),
     tag: filter?.tagPrefix,
     uuid: filter?.id
   }))
+
+/** The flag of the wire has no opposite: rows without a tag are picked here, and counted after that. */
+const rows = <E>(
+  tagged: boolean | undefined,
+  number: number,
+  fetch: Parameters<typeof Paging.pages<Wire.Image, E>>[1]
+): Stream.Stream<Wire.Image, E> => {
+  if (tagged !== false) return Paging.pages(number, fetch)
+  const untagged = Stream.filter(Paging.pages(Infinity, fetch), ({ tag }) => (tag ?? "") === "")
+  return number === Infinity ? untagged : Stream.take(untagged, number)
+}
 
 const stream = (
   deps: Gated,
@@ -151,7 +166,7 @@ const stream = (
 ): Stream.Stream<KeptImage, Errors.RequestError | Errors.InvalidArgumentError> =>
   Stream.unwrap(Effect.map(toQuery(filter), (query) =>
     Stream.map(
-      Paging.pages(number, (page) => deps.api.listImages({ ...query, ...page })),
+      rows(filter?.tagged, number, (page) => deps.api.listImages({ ...query, ...page })),
       (image) => ImageHandle.kept(deps, image.uuid, ImageHandle.toTag(image.tag))
     )))
 

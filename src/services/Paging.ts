@@ -41,7 +41,8 @@ const moment = (
 }
 
 /**
- * Both ends of a list are fixed when it begins, so that what is made meanwhile does not shift its pages.
+ * Both ends of a list are fixed when it begins. What is made in the minute after that still comes first and shifts the
+ * pages, see `pages`.
  *
  * @internal
  */
@@ -74,20 +75,48 @@ export const count = (
     : Effect.fail(refuse(method, "number", `expected a whole number from 0, or "all", got ${number}`))
 }
 
+interface Row {
+  readonly uuid: string
+  readonly tag?: string | null
+}
+
+/** an image has a row for each of its tags */
+const keyOf = ({ tag, uuid }: Row): string => `${uuid} ${tag ?? ""}`
+
+interface Position {
+  readonly offset: number
+  readonly given: number
+  /** the rows of the page before */
+  readonly seen: ReadonlySet<string>
+}
+
 /**
- * Page after page as they are read, until one comes short or `number` is reached.
+ * Page after page as they are read, until one comes short or `number` is reached. Lists begin with the newest, so what is
+ * made between two pages pushes rows of the one into the next: those are left out. Rows that go away meanwhile pull
+ * others over the edge, unseen: offsets cannot say which.
  *
  * @internal
  */
-export const pages = <A, E>(
+export const pages = <A extends Row, E>(
   number: number,
   fetch: (page: { readonly limit: number; readonly offset: number }) => Effect.Effect<ReadonlyArray<A>, E>
-): Stream.Stream<A, E> =>
-  number === 0 ? Stream.empty : Stream.paginateChunkEffect(0, (offset) => {
-    const limit = Math.min(pageSize, number - offset)
+): Stream.Stream<A, E> => {
+  const start: Position = { offset: 0, given: 0, seen: new Set() }
+  return number === 0 ? Stream.empty : Stream.paginateChunkEffect(start, ({ given, offset, seen }) => {
+    // Once rows came twice, whole pages: the few that are wanting could all be such rows again.
+    const limit = offset === given ? Math.min(pageSize, number - given) : pageSize
     return Effect.map(fetch({ limit, offset }), (items) => {
-      const next = offset + items.length
-      const isLast = items.length < limit || next >= number
-      return [Chunk.unsafeFromArray(items), isLast ? Option.none() : Option.some(next)] as const
+      const keys = items.map(keyOf)
+      const fresh = items.filter((_, i) => !seen.has(keys[i]!)).slice(0, number - given)
+      const next: Position = {
+        offset: offset + items.length,
+        given: given + fresh.length,
+        seen: new Set(limit < pageSize ? [...seen, ...keys] : keys)
+      }
+      // A whole page of old rows: a server that knows no offsets would go on for ever.
+      const isStuck = fresh.length === 0 && limit === pageSize
+      const isLast = items.length < limit || next.given >= number || isStuck
+      return [Chunk.unsafeFromArray(fresh), isLast ? Option.none() : Option.some(next)] as const
     })
   })
+}

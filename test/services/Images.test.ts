@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Option, Stream, TestClock } from "effect"
-import { Errors, Image, Images } from "effect-contree"
+import { type ContreeApi, Errors, Ids, Image, Images } from "effect-contree"
 import { inspect } from "node:util"
 import { type Fake, imageId, makeFake, withFake } from "../support/fakeApi.js"
 
@@ -79,6 +79,70 @@ describe("list", () => {
       const first = yield* over(fake, (i) => i.stream().pipe(Stream.take(3), Stream.runCollect))
       expect([...first].map((image) => image.id.value)).toEqual([1, 2, 3].map(imageId))
       expect(fake.named("listImages").length).toBe(1)
+    }))
+
+  /** rows with the newest first, `made` more of them after the first page */
+  const growing = (fake: Fake, count: number, made: number) => {
+    const row = (n: number) => ({ uuid: imageId(n), tag: n % 3 === 0 ? null : Ids.Tag.make(`t${n}`) })
+    const list = Array.from({ length: count }, (_, i) => row(count - i))
+    const pages: Array<ReadonlyArray<number>> = []
+    const api: ContreeApi.Service = {
+      ...fake.api,
+      listImages: (query) =>
+        Effect.sync(() => {
+          const [offset, limit] = [query?.offset ?? 0, query?.limit ?? 100]
+          pages.push([offset, limit])
+          const page = list.slice(offset, offset + limit)
+          for (let i = 0; i < made && pages.length === 1; i++) list.unshift(row(list.length + 1))
+          return page
+        })
+    }
+    return { fake: { ...fake, api }, pages }
+  }
+  const numbers = (images: ReadonlyArray<Image.KeptImage>) => images.map((image) => image.id.value)
+  const down = (from: number, count: number) => Array.from({ length: count }, (_, i) => imageId(from - i))
+
+  it.effect("gives no row twice, whatever is made between two pages", () =>
+    Effect.gen(function*() {
+      for (const made of [1, 2, 400, 999]) {
+        const all = growing(makeFake(), 1500, made)
+        expect(numbers(yield* over(all.fake, (i) => i.list({ number: "all" })))).toEqual(down(1500, 1500))
+        for (const number of [1001, 1400, 1500]) {
+          const some = growing(makeFake(), 1500, made)
+          expect(numbers(yield* over(some.fake, (i) => i.list({ number })))).toEqual(down(1500, number))
+        }
+      }
+    }))
+
+  it.effect("gives each tag of an image its row", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      for (let i = 0; i < 1200; i++) fake.tags.set(`t${i}`, imageId(1))
+      expect((yield* over(fake, (i) => i.list({ number: "all" }))).length).toBe(1200)
+    }))
+
+  it.effect("ends with a server that knows no offsets", () =>
+    Effect.gen(function*() {
+      const fake = many(makeFake(), 1000)
+      const { listImages } = fake.api
+      const api = { ...fake.api, listImages: (query?: ContreeApi.ImageQuery) => listImages({ ...query, offset: 0 }) }
+      for (const number of [1001, "all"] as const) {
+        expect((yield* over({ ...fake, api }, (i) => i.list({ number }))).length).toBe(1000)
+      }
+    }))
+
+  it.effect("tagged: false gives what has no tag, and counts that alone", () =>
+    Effect.gen(function*() {
+      const every = down(2400, 2400).filter((_, i) => (2400 - i) % 3 === 0)
+      for (const [number, expected] of [["all", 800], [500, 500], [0, 0]] as const) {
+        const { fake } = growing(makeFake(), 2400, 0)
+        const found = yield* over(fake, (i) => i.list({ tagged: false, number }))
+        expect(found.every((image) => Option.isNone(image.tag))).toBe(true)
+        expect(numbers(found)).toEqual(every.slice(0, expected))
+      }
+      const { fake, pages } = growing(makeFake(), 2400, 0)
+      yield* over(fake, (i) => i.stream({ tagged: false }).pipe(Stream.take(3), Stream.runDrain))
+      expect(pages).toEqual([[0, 1000]])
     }))
 
   it.effect("moments are fixed when it begins", () =>
