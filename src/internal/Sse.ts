@@ -15,14 +15,6 @@ export interface Frame {
   readonly data: string
 }
 
-export interface Batch {
-  readonly frames: Array<Frame>
-  /** did a comment (a keep-alive) come? */
-  comments: boolean
-  /** the last `retry:` in milliseconds */
-  retry: number | undefined
-}
-
 export class FrameTooLarge extends Data.TaggedError("FrameTooLarge")<{ readonly limit: number }> {}
 
 /** 32 MiB: two outputs of the largest size in base64 would still fit */
@@ -52,8 +44,8 @@ export class Decoder {
 
   constructor(private readonly limit: number = maxFrameBytes) {}
 
-  push(bytes: Uint8Array): Batch {
-    const batch: Batch = { frames: [], comments: false, retry: undefined }
+  push(bytes: Uint8Array): Array<Frame> {
+    const frames: Array<Frame> = []
     let from = 0
     if (this.afterCr && bytes.length > 0) {
       this.afterCr = false
@@ -64,7 +56,7 @@ export class Decoder {
       ends = endOfLine(bytes, from, ends.lf, ends.cr)
       if (ends.at === -1) break
       this.count(ends.at - from)
-      this.line(this.takeLine(bytes.subarray(from, ends.at)), batch)
+      this.line(this.takeLine(bytes.subarray(from, ends.at)), frames)
       from = ends.at + 1
       if (bytes[ends.at] === CR) {
         if (from === bytes.length) this.afterCr = true
@@ -75,7 +67,7 @@ export class Decoder {
       this.count(bytes.length - from)
       this.pending.push(bytes.slice(from))
     }
-    return batch
+    return frames
   }
 
   private count(bytes: number): void {
@@ -92,21 +84,20 @@ export class Decoder {
     return text.startsWith("\ufeff") ? text.slice(1) : text
   }
 
-  private line(line: string, batch: Batch): void {
-    if (line === "") return this.dispatch(batch)
+  private line(line: string, frames: Array<Frame>): void {
+    if (line === "") return this.dispatch(frames)
     const colon = line.indexOf(":")
     if (colon === 0) {
-      batch.comments = true
       // Keep-alives between two frames belong to neither.
       if (this.data.length === 0) this.frameBytes = 0
       return
     }
     const field = colon === -1 ? line : line.slice(0, colon)
     const rest = colon === -1 ? "" : line.slice(colon + 1)
-    this.field(field, rest.startsWith(" ") ? rest.slice(1) : rest, batch)
+    this.field(field, rest.startsWith(" ") ? rest.slice(1) : rest)
   }
 
-  private field(field: string, value: string, batch: Batch): void {
+  private field(field: string, value: string): void {
     switch (field) {
       case "data":
         this.data.push(value)
@@ -117,17 +108,15 @@ export class Decoder {
       case "id":
         if (!value.includes("\0")) this.id = value
         return
-      case "retry":
-        if (/^[0-9]+$/.test(value)) batch.retry = Number(value)
-        return
+      // `retry` too: when to come back is the program's to say.
       default:
     }
   }
 
-  private dispatch(batch: Batch): void {
+  private dispatch(frames: Array<Frame>): void {
     if (this.data.length > 0) {
       const event = this.event === "" ? "message" : this.event
-      batch.frames.push({ id: this.id, event, data: this.data.join("\n") })
+      frames.push({ id: this.id, event, data: this.data.join("\n") })
       this.data = []
     }
     this.event = ""
@@ -146,7 +135,7 @@ export const frames = <E, R>(
       Effect.try({
         try: () => {
           const all: Array<Frame> = []
-          for (const bytes of chunks) for (const frame of decoder.push(bytes).frames) all.push(frame)
+          for (const bytes of chunks) for (const frame of decoder.push(bytes)) all.push(frame)
           return Chunk.unsafeFromArray(all)
         },
         catch: () => new FrameTooLarge({ limit })
