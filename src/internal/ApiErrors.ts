@@ -3,13 +3,14 @@ import type * as Headers from "@effect/platform/Headers"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import { isNotOffered } from "../schemas/errors/Describe.js"
 import * as Errors from "../schemas/Errors.js"
 import type { OperationId } from "../schemas/Ids.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
 
 /** the statuses that only some methods have an error for; elsewhere they are unexpected */
-export const extras = {
+const extras = {
   404: Errors.NotFoundError,
   409: Errors.ConflictError,
   410: Errors.GoneError,
@@ -32,7 +33,7 @@ export interface Asked {
 }
 
 /** asking twice does what asking once does */
-export const isIdempotent = (asked: Asked): boolean => asked.verb !== "POST" && asked.verb !== "PATCH"
+const isIdempotent = (asked: Asked): boolean => asked.verb !== "POST" && asked.verb !== "PATCH"
 
 export const tried = (asked: Asked): string => `${asked.verb} ${asked.url}`
 
@@ -129,10 +130,11 @@ const whereTo = (answer: Answer, scrub: Scrub): string =>
     ? `it points to ${readableText(answer.headers["location"], scrub)}, which is not followed`
     : ""
 
-/** a 410 or a 5xx may be of the moment; 425 and 429 say that nothing was done */
+/** a 410 or a 5xx may be of the moment; 425 and 429 say that nothing was done; 501 and 505 stay as they are */
 const retryableStatus = (asked: Asked, status: number, wait: number | undefined): boolean | "unknown" => {
   if (status === 425 || status === 429) return true
   if (status === 410) return wait === undefined ? "unknown" : true
+  if (isNotOffered(status)) return false
   if (status >= 500) return isIdempotent(asked) ? true : "unknown"
   return false
 }
@@ -191,3 +193,7 @@ export const refused = (asked: Pick<Asked, "method">, what: string, scrub: Scrub
     description: `nothing was sent: ${readableText(what, scrub, 600)}`,
     retryable: false
   })
+
+/** a body that cannot be what was said of it: broken off, though the server may have seen some of it */
+export const brokenOff = (asked: Pick<Asked, "method">, what: string): Errors.BadRequestError =>
+  new Errors.BadRequestError({ method: asked.method, description: `broken off: ${what}`, retryable: false })

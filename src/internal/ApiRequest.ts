@@ -184,7 +184,7 @@ export const location = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect
   )
 
 /** an open answer: the status is known to be good, the body is still to be read */
-export interface Opened {
+interface Opened {
   readonly asked: Asked
   readonly response: Response
 }

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import { TypeId, words } from "./errors/Describe.js"
+import { TypeId, wordsOf } from "./errors/Describe.js"
 import type { ContreeError } from "./errors/Unions.js"
 
 /** @since 0.1.0 */
@@ -47,4 +47,4 @@ export const isRetryable = (e: ContreeError): boolean => e.retryable === true
  * @since 0.1.0
  * @category getters
  */
-export const hint = (e: ContreeError): string => words[e._tag].hint
+export const hint = (e: ContreeError): string => wordsOf(e).hint

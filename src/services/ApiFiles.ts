@@ -52,7 +52,12 @@ const upload = (wiring: Wiring) => {
         answerTimeout: wiring.requestTimeout,
         onTimeout: (what) => ApiErrors.timedOut(asked, what),
         onSize: (given, size) =>
-          ApiErrors.refused(asked, `the stream has ${given} bytes or more, where size says ${size}`, wiring.scrub)
+          ApiErrors.brokenOff(
+            asked,
+            given > size
+              ? `the stream had ${given} bytes and went on, where size says ${size}`
+              : `the stream ended after ${given} bytes, where size says ${size}`
+          )
       }, (body) => send(body, { timeout: "none", once: true }))
 }
 

@@ -4,27 +4,33 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { concat } from "../internal/Bytes.js"
+import { scrubber } from "../internal/HttpText.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { GrepQuery } from "./ContreeApi.js"
 import type { Entry, GrepOptions, GrepResult, Image } from "./Image.js"
 import type { Machine } from "./Machine.js"
-import * as Output from "./Output.js"
 
 /**
  * @internal
  */
 export type Reader = Pick<Image, "ls" | "exists" | "read" | "readText" | "readStream" | "archive" | "grep">
 
+/** before a path can be asked for */
+type Refused = Errors.LookupError | Errors.DisposableImageRunError | Errors.InvalidArgumentError
+
 /** A path of an image begins at its root, said or not; nothing can be at a path with NUL in it. */
-const rooted = (method: string, path: string): Effect.Effect<string, Errors.BadRequestError> =>
+const rooted = (method: string, path: string): Effect.Effect<string, Errors.InvalidArgumentError> =>
   path.includes("\0")
-    ? Effect.fail(new Errors.BadRequestError({ method, description: "the path has a NUL character: nothing was sent" }))
+    ? Effect.fail(new Errors.InvalidArgumentError({ method, argument: "path", description: "it has a NUL character" }))
     : Effect.succeed(path.startsWith("/") ? path : `/${path}`)
 
 const kindOf = (item: Wire.FileItem): Entry["_tag"] =>
@@ -70,27 +76,39 @@ const toGrepResult = (result: Wire.GrepResult): GrepResult => ({
 })
 
 /** a name nobody knows is the caller's mistake, and is said as one rather than thrown */
-const decoder = (encoding: string): Effect.Effect<TextDecoder, Errors.DecodeError> =>
+const decoder = (encoding: string): Effect.Effect<TextDecoder, Errors.InvalidArgumentError> =>
   Effect.try({
     try: () => new TextDecoder(encoding, { ignoreBOM: true }),
     catch: () =>
-      new Errors.DecodeError({ method: "Image.readText", description: `unknown encoding ${JSON.stringify(encoding)}` })
+      new Errors.InvalidArgumentError({
+        method: "Image.readText",
+        argument: "encoding",
+        description: `no encoding is called ${JSON.stringify(encoding)}: write one such as "utf-8" or "latin1"`
+      })
   })
+
+/** memory of one's own: a single piece may be a view of a buffer that the client uses on */
+const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array =>
+  pieces.length === 1 ? new Uint8Array(pieces[0]!) : concat(pieces)
 
 /**
  * @internal
  */
 export const make = (
-  { api }: Machine,
+  { api, config }: Machine,
   image: string,
   resolve: (method: string) => Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError>
 ): Reader => {
-  const span = (method: string) => ({ name: `Contree.${method}`, options: { attributes: { "contree.image": image } } })
+  const span = (method: string) => {
+    // a tag may be anything that looks like one, also the token by mistake
+    const shown = scrubber(Redacted.value(config.token))(image)
+    return { name: `Contree.${method}`, options: { attributes: { "contree.image": shown } } }
+  }
   const at = <A, E>(
     method: string,
     path: string,
     use: (id: Ids.ImageId, path: string) => Effect.Effect<A, E>
-  ): Effect.Effect<A, E | Errors.LookupError | Errors.DisposableImageRunError> => {
+  ): Effect.Effect<A, E | Refused> => {
     const { name, options } = span(method)
     return Effect.zipWith(resolve(method), rooted(method, path), (id, rootedPath) => use(id, rootedPath)).pipe(
       Effect.flatten,
@@ -101,15 +119,14 @@ export const make = (
     method: string,
     path: string,
     use: (id: Ids.ImageId, path: string) => Stream.Stream<A, E>
-  ): Stream.Stream<A, E | Errors.LookupError | Errors.DisposableImageRunError> => {
+  ): Stream.Stream<A, E | Refused> => {
     const { name, options } = span(method)
     return Stream.unwrap(
       Effect.zipWith(resolve(method), rooted(method, path), (id, rootedPath) => use(id, rootedPath))
     ).pipe(Stream.withSpan(name, options))
   }
   const bytes = (id: Ids.ImageId, path: string) =>
-    // collected once, with one allocation
-    Effect.map(Stream.runCollect(api.downloadFile(id, path)), (pieces) => Output.makeCaptured(pieces, false).bytes)
+    Effect.map(Stream.runCollect(api.downloadFile(id, path)), (pieces) => joined(Chunk.toReadonlyArray(pieces)))
 
   return {
     ls: (path = "/") =>

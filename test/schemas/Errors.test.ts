@@ -151,6 +151,22 @@ describe("the message", () => {
     expect(kept.message).toMatch(/time was over.*\nx$/)
   })
 
+  it("never says to try again what the server cannot do", () => {
+    for (const status of [501, 505]) {
+      const error = new Errors.ServerError({ method: "m", status, description: "no subprocesses" })
+      expect(error.message).toBe(
+        `m: this server does not offer it (status ${status}): no subprocesses; do without it, or use a server that has it`
+      )
+      expect(Errors.hint(error)).not.toContain("try again")
+    }
+    expect(new Errors.ServerError({ method: "m", status: 503 }).message).toContain("try again")
+  })
+
+  it("blames no server for what the SDK refused", () => {
+    expect(least.BadRequestError.message).toMatch(/^m: the SDK refused the request;/)
+    expect(new Errors.BadRequestError({ method: "m", status: 400 }).message).toMatch(/^m: the server refused .*400/)
+  })
+
   it("names what was given, lost or tried", () => {
     expect(least.InvalidReferenceError.message).toBe(
       "m: \"R\" names no image; write an image id, tag:NAME, or [registry/]name[:tag][@digest]"

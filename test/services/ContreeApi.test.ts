@@ -48,9 +48,9 @@ describe("what is sent", () => {
     ["listImages", (api) => api.listImages(), "GET", "/images"],
     [
       "listImages",
-      (api) => api.listImages({ ...page, tagged: false, tag: "a/b c", uuid: image }),
+      (api) => api.listImages({ ...page, tagged: true, tag: "a/b c", uuid: image }),
       "GET",
-      `/images?limit=1&offset=2&since=1h&until=2h&tag=a/b%20c&uuid=${image}`
+      `/images?limit=1&offset=2&since=1h&until=2h&tagged=1&tag=a/b%20c&uuid=${image}`
     ],
     ["setImageTag", (api) => api.setImageTag(image, "t:1"), "PATCH", `/images/${image}/tag`, { tag: "t:1" }],
     ["deleteImageTag", (api) => api.deleteImageTag(image), "DELETE", `/images/${image}/tag`],
@@ -177,7 +177,7 @@ describe("what is sent", () => {
         for (const attempt of tries) {
           const error = yield* Effect.flip(attempt)
           expect(error._tag).toBe("BadRequestError")
-          expect(error.message).toMatch(/nothing was sent: /)
+          expect(error.message).toMatch(/: the SDK refused the request: nothing was sent: /)
         }
         expect(made.requests).toHaveLength(0)
       })))

@@ -38,11 +38,20 @@ describe("reading an image", () => {
       expect(yield* image.readText("etc/x")).toBe("h\u00e9llo")
       expect((yield* image.read("/x")).length).toBe(6)
       expect(yield* image.readText("/x", "latin1")).toBe("h\u00c3\u00a9llo")
-      expect(yield* Effect.flip(image.readText("/x", "klingon"))).toBeInstanceOf(Errors.DecodeError)
+      expect(yield* Effect.flip(image.readText("/x", "klingon"))).toMatchObject({
+        _tag: "InvalidArgumentError",
+        argument: "encoding",
+        message: "Image.readText: encoding cannot be used: no encoding is called \"klingon\": " +
+          "write one such as \"utf-8\" or \"latin1\"; nothing was sent"
+      })
       expect(Chunk.size(yield* Stream.runCollect(image.readStream("/x")))).toBe(2)
       yield* Stream.runDrain(image.archive("/x"))
       expect(fake.named("downloadFile")[0]!.args[1]).toBe("/etc/x")
-      expect(yield* Effect.flip(image.read("/a\0b"))).toBeInstanceOf(Errors.BadRequestError)
+      const sent = fake.named("downloadFile").length
+      for (const read of [image.read("/a\0b"), Stream.runDrain(image.archive("\0")), image.exists("\0")]) {
+        expect(yield* Effect.flip(read)).toMatchObject({ _tag: "InvalidArgumentError", argument: "path" })
+      }
+      expect(fake.named("downloadFile").length).toBe(sent)
     }))
 
   it.effect("exists: a file, a folder, nothing", () =>

@@ -155,6 +155,28 @@ export const words = {
   }
 } as const satisfies Record<string, Words>
 
+/**
+ * Statuses of a server that cannot do it at all: it will not be able to in a moment either.
+ *
+ * @internal
+ */
+export const isNotOffered = (status: number | undefined): boolean => status === 501 || status === 505
+
+/**
+ * The words of this very error: some statuses, and the lack of one, mean something else than the rest of their class.
+ *
+ * @internal
+ */
+export const wordsOf = (self: { readonly _tag: keyof typeof words; readonly status?: number | undefined }): Words => {
+  if (self._tag === "ServerError" && isNotOffered(self.status)) {
+    return { title: "this server does not offer it", hint: "do without it, or use a server that has it" }
+  }
+  if (self._tag === "BadRequestError" && self.status === undefined) {
+    return { ...words.BadRequestError, title: "the SDK refused the request" }
+  }
+  return words[self._tag]
+}
+
 interface Described {
   readonly _tag: keyof typeof words
   readonly method: string
@@ -186,7 +208,7 @@ export const describe = (
   self: Described,
   options: { readonly title?: string | undefined; readonly detail?: string | undefined; readonly hint?: string } = {}
 ): string => {
-  const { hint, title } = { ...words[self._tag], ...options }
+  const { hint, title } = { ...wordsOf(self), ...options }
   const where = [
     self.status === undefined ? "" : ` (status ${self.status})`,
     self.operationId === undefined ? "" : ` [operation ${self.operationId}]`,

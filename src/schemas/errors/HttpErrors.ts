@@ -6,7 +6,8 @@
 import { describe, http, make, TypeId } from "./Describe.js"
 
 /**
- * Status 400: the server refused the request as malformed.
+ * Status 400: the server refused the request as malformed. Without a `status` the SDK itself refused it, and says whether
+ * anything was sent.
  *
  * @since 0.1.0
  * @category http errors
@@ -132,7 +133,7 @@ export class RateLimitedError extends make<RateLimitedError>()("RateLimitedError
 }
 
 /**
- * Status 5xx. Whether the request had an effect is not known.
+ * Status 5xx. Whether the request had an effect is not known. 501 and 505 say that this server never can.
  *
  * @since 0.1.0
  * @category http errors

@@ -58,12 +58,17 @@ export type RequestError =
 export type LookupError = RequestError | NotFoundError
 
 /**
- * Reading a path inside an image.
+ * Reading a path inside an image. `InvalidArgumentError`: a path, or the name of an encoding, that cannot be one.
  *
  * @since 0.1.0
  * @category unions
  */
-export type ReadError = LookupError | GoneError | UnprocessableError | DisposableImageRunError
+export type ReadError =
+  | LookupError
+  | GoneError
+  | UnprocessableError
+  | InvalidArgumentError
+  | DisposableImageRunError
 
 /**
  * Setting or removing a tag.
