@@ -8,6 +8,7 @@ import { isRoot } from "../store/Privilege.js"
 import { toBuffer } from "./HostBytes.js"
 import type { Node } from "./MergedTree.js"
 import * as MergedTree from "./MergedTree.js"
+import * as Steps from "./Steps.js"
 
 /**
  * @since 0.1.0
@@ -23,7 +24,7 @@ const maxBytes = 4 << 20
 
 const readText = (root: Node, path: string): string => {
   try {
-    const { node } = MergedTree.resolve(root, path, true)
+    const { node } = Steps.atOnce(MergedTree.resolve(root, path, true))
     if (!node.stats.isFile() || node.stats.size > maxBytes) return ""
     const fd = openSync(toBuffer(node.host), constants.O_RDONLY | constants.O_NOFOLLOW)
     try {

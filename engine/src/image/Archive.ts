@@ -4,13 +4,16 @@
  * @since 0.1.0
  */
 import type { Stats } from "node:fs"
+import { accessSync, constants } from "node:fs"
 import type { Accounts } from "./Accounts.js"
 import { inBox } from "./Accounts.js"
 import * as FileBytes from "./FileBytes.js"
 import type { Bytes } from "./HostBytes.js"
-import { lstatExact, readlink } from "./HostBytes.js"
+import { lstatExact, readlink, toBuffer, toText } from "./HostBytes.js"
 import type { Node } from "./MergedTree.js"
 import * as MergedTree from "./MergedTree.js"
+import { unreadable } from "./PathError.js"
+import * as Steps from "./Steps.js"
 import type { Member } from "./TarHeader.js"
 import * as TarHeader from "./TarHeader.js"
 
@@ -22,13 +25,34 @@ interface Found {
   readonly node: Node
 }
 
+const inside = (folder: Found, name: Bytes): Bytes => folder.name === "" ? name : `${folder.name}/${name}`
+
 /** Depth first, each folder before what is in it; one folder's entries at a time are in memory. */
-function* walk(found: Found): Generator<Found, void, void> {
+async function* walk(found: Found): AsyncGenerator<Found, void, void> {
   yield found
   if (!found.node.stats.isDirectory()) return
-  for (const [name, node] of MergedTree.children(found.node)) {
-    yield* walk({ name: found.name === "" ? name : `${found.name}/${name}`, node })
+  for (const [name, node] of await Steps.inTurns(MergedTree.children(found.node))) {
+    yield* walk({ name: inside(found, name), node })
   }
+}
+
+/**
+ * Throws a `PathError` about the first file or folder that could not be packed since the host keeps it from the engine.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export function* check(found: Found): Steps.Steps<void> {
+  yield
+  const { host, stats } = found.node
+  try {
+    if (stats.isDirectory()) accessSync(toBuffer(host), constants.R_OK | constants.X_OK)
+    else if (stats.isFile() && stats.size > 0) accessSync(toBuffer(host), constants.R_OK)
+  } catch (cause) {
+    throw unreadable(`/${toText(found.name)}`)(cause)
+  }
+  if (!stats.isDirectory()) return
+  for (const [name, node] of yield* MergedTree.children(found.node)) yield* check({ name: inside(found, name), node })
 }
 
 /** As the C library's `major` and `minor`, in arithmetic: a device number may not fit 32 bits. */
@@ -86,13 +110,21 @@ const member = (found: Found, accounts: Accounts, first: Bytes | undefined): Mem
 
 async function* members(found: Found, accounts: Accounts): AsyncGenerator<Uint8Array, void, void> {
   const firstName = firstNames()
-  for (const each of walk(found)) {
+  const rest = Steps.breaks()
+  for await (const each of walk(found)) {
+    // Links and empty files are read without waiting for anything.
+    const pause = rest()
+    if (pause !== undefined) await pause
     // The root of the image has no name that could stand in an archive.
     const header = each.name === "" ? undefined : member(each, accounts, firstName(each))
     if (header === undefined) continue
     yield TarHeader.encode(header)
     if (header.size > 0) {
-      yield* FileBytes.pieces(each.node.host, header.size)
+      try {
+        yield* FileBytes.pieces(each.node.host, header.size)
+      } catch (cause) {
+        throw unreadable(`/${toText(each.name)}`)(cause)
+      }
       yield TarHeader.padding(header.size)
     }
   }

@@ -6,8 +6,15 @@
 import * as fs from "node:fs/promises"
 import { constants } from "node:fs"
 import type { Bytes } from "./HostBytes.js"
-import { toBuffer, toText } from "./HostBytes.js"
-import { PathError } from "./PathError.js"
+import { toBuffer } from "./HostBytes.js"
+
+/**
+ * A file that has less than it should.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ShortFile extends Error {}
 
 const pieceBytes = 256 << 10
 
@@ -24,11 +31,7 @@ export async function* pieces(host: Bytes, size: number): AsyncGenerator<Uint8Ar
       const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, size - done))
       const { bytesRead } = await file.read(piece, 0, piece.length, done)
       if (bytesRead === 0) {
-        throw new PathError({
-          reason: "Unreadable",
-          path: toText(host),
-          description: `it ends after ${done} of ${size} bytes`
-        })
+        throw new ShortFile(`it ends after ${done} of ${size} bytes`)
       }
       done += bytesRead
       yield piece.subarray(0, bytesRead)

@@ -42,6 +42,15 @@ export const toText = (bytes: Bytes): string => toBuffer(bytes).toString("utf8")
 export const isDenied = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && cause.code === "EACCES"
 
+/**
+ * Whether a path has more bytes than the kernel takes. What lies there can be reached by going down step by step.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isTooDeep = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "ENAMETOOLONG"
+
 const isMissing = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause &&
   (cause.code === "ENOENT" || cause.code === "ENOTDIR" || cause.code === "ENAMETOOLONG")

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { FileItem } from "effect-contree/Wire"
 import * as Stream from "effect/Stream"
 import type { Stats } from "node:fs"
+import { isRoot } from "../store/Privilege.js"
 import * as Accounts from "./Accounts.js"
 import * as Archive from "./Archive.js"
 import * as FileBytes from "./FileBytes.js"
@@ -14,7 +15,8 @@ import type { Bytes } from "./HostBytes.js"
 import { fromText, readlink, toText } from "./HostBytes.js"
 import * as Layer from "./Layer.js"
 import * as MergedTree from "./MergedTree.js"
-import { PathError } from "./PathError.js"
+import { PathError, unreadable } from "./PathError.js"
+import * as Steps from "./Steps.js"
 
 /**
  * What lies at a path of an image.
@@ -113,31 +115,38 @@ export const make = (store: { readonly path: string }, layers: ReadonlyArray<str
   const at = <A>(
     path: string | Uint8Array,
     follow: boolean,
-    use: (found: MergedTree.Located, asked: Bytes) => A
+    use: (found: MergedTree.Located, asked: Bytes) => Steps.Steps<A>
   ): Effect.Effect<A, PathError> => {
     const asked = typeof path === "string" ? fromText(path) : Buffer.from(path).toString("latin1")
-    return Effect.try({
-      try: () => use(MergedTree.resolve(root(), asked, follow), asked),
-      catch: unreadable(toText(asked))
-    })
+    function* steps(): Steps.Steps<A> {
+      return yield* use(yield* MergedTree.resolve(root(), asked, follow), asked)
+    }
+    return Effect.tryPromise({ try: (signal) => Steps.inTurns(steps(), signal), catch: unreadable(toText(asked)) })
   }
 
   return {
     stat: (path, options) =>
-      at(path, options?.follow ?? true, ({ node, path }) => ({
-        ...toItem(lastName(path), node, accounts()),
-        realPath: `/${toText(path)}`,
-        kind: kindOf(node.stats)
-      })),
+      at(path, options?.follow ?? true, function*({ node, path }) {
+        return {
+          ...toItem(lastName(path), node, accounts()),
+          realPath: `/${toText(path)}`,
+          kind: kindOf(node.stats)
+        }
+      }),
 
     list: (path) =>
-      at(path, true, ({ node }, asked) => {
+      at(path, true, function*({ node }, asked) {
         if (!node.stats.isDirectory()) throw new PathError({ reason: "NotADirectory", path: toText(asked) })
-        return Array.from(MergedTree.children(node), ([name, child]) => toItem(name, child, accounts()))
+        const items: Array<FileItem> = []
+        for (const [name, child] of yield* MergedTree.children(node)) {
+          yield
+          items.push(toItem(name, child, accounts()))
+        }
+        return items
       }),
 
     read: (path) =>
-      at(path, true, ({ node: { host, stats } }, asked) => {
+      at(path, true, function*({ node: { host, stats } }, asked) {
         if (!stats.isFile()) {
           throw new PathError({ reason: stats.isDirectory() ? "IsADirectory" : "NotRegular", path: toText(asked) })
         }
@@ -145,9 +154,11 @@ export const make = (store: { readonly path: string }, layers: ReadonlyArray<str
       }),
 
     archive: (path) =>
-      at(path, true, (found, asked) => {
-        const name = archiveName(asked, found)
-        return streamOf(toText(asked), () => Archive.pack({ name, node: found.node }, accounts()))
+      at(path, true, function*(found, asked) {
+        const start = { name: archiveName(asked, found), node: found.node }
+        // Once the first bytes are sent, nobody can be told any more.
+        if (!isRoot()) yield* Archive.check(start)
+        return streamOf(toText(asked), () => Archive.pack(start, accounts()))
       })
   }
 }
@@ -156,13 +167,6 @@ const lazily = <A>(make: () => A): () => A => {
   let made: { readonly value: A } | undefined
   return () => (made ??= { value: make() }).value
 }
-
-const unreadable = (path: string) => (cause: unknown): PathError =>
-  cause instanceof PathError ? cause : new PathError({
-    reason: "Unreadable",
-    path,
-    description: cause instanceof Error ? cause.message : String(cause)
-  })
 
 const streamOf = (
   path: string,

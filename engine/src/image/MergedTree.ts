@@ -1,5 +1,6 @@
 /**
- * Layers seen as one file system, by the rules of overlayfs. Synchronous: a step is a few `lstat` of a local disk.
+ * Layers seen as one file system, by the rules of overlayfs. A step is a few `lstat` of a local disk, or one
+ * `readdir`.
  *
  * @since 0.1.0
  */
@@ -9,6 +10,7 @@ import { fromText, lstat, readdir, readlink, toText } from "./HostBytes.js"
 import type { Layer } from "./Layer.js"
 import { isWhiteout } from "./Layer.js"
 import { PathError } from "./PathError.js"
+import type { Steps } from "./Steps.js"
 
 /** one layer's part of a folder */
 interface Place {
@@ -50,6 +52,9 @@ const below = (place: Place, name: Bytes): Place => ({
   host: `${place.host}/${name}`
 })
 
+/** `l/<n>`: where the store is on the host is nobody's business who asks for a path of an image. */
+const inStore = (layer: Bytes): string => toText(layer.split("/").slice(-2).join("/"))
+
 /**
  * @since 0.1.0
  * @category constructors
@@ -62,7 +67,7 @@ export const root = (layersBottomFirst: ReadonlyArray<Layer>): Node => {
     throw new PathError({
       reason: "Unreadable",
       path: "/",
-      description: `the layer ${top === undefined ? "(none)" : toText(top.host)} of the image is not there`
+      description: `the layer ${top === undefined ? "(none)" : inStore(top.host)} of the image is not there`
     })
   }
   return { stats, host: top.host, places }
@@ -122,10 +127,11 @@ const toNode = (gathering: Gathering): Node | undefined => {
  * @since 0.1.0
  * @category lookup
  */
-export const children = (folder: Node): ReadonlyMap<Bytes, Node> => {
+export function* children(folder: Node): Steps<ReadonlyMap<Bytes, Node>> {
   const found = new Map<Bytes, Gathering>()
   for (const parent of folder.places) {
     for (const entry of readdir(parent.host)) {
+      yield
       const place = below(parent, entry.name)
       // A whiteout closes the name to the layers below; what is above stays.
       const stats = entry.isCharacterDevice() ? lstat(place.host) : undefined
@@ -137,23 +143,24 @@ export const children = (folder: Node): ReadonlyMap<Bytes, Node> => {
       }
     }
   }
-  return new Map(
-    [...found.keys()].sort().flatMap((name) => {
-      const node = toNode(found.get(name) ?? hidden)
-      return node === undefined ? [] : [[name, node] as const]
-    })
-  )
+  const nodes = new Map<Bytes, Node>()
+  for (const name of [...found.keys()].sort()) {
+    yield
+    const node = toNode(found.get(name) ?? hidden)
+    if (node !== undefined) nodes.set(name, node)
+  }
+  return nodes
 }
 
 const replacement = fromText("\uFFFD")
 
 /** Text can only show a name that is not UTF-8 by U+FFFD: asked for like that, it is found if it is the only one. */
-const childLike = (folder: Node, name: Bytes): Located | undefined => {
+function* childLike(folder: Node, name: Bytes): Steps<Located | undefined> {
   const exact = child(folder, name)
   if (exact !== undefined) return { node: exact, path: name }
   if (!name.includes(replacement)) return undefined
   const wanted = toText(name)
-  const alike = [...children(folder)].filter(([candidate]) => toText(candidate) === wanted)
+  const alike = [...(yield* children(folder))].filter(([candidate]) => toText(candidate) === wanted)
   const only = alike.length === 1 ? alike[0] : undefined
   return only && { node: only[1], path: only[0] }
 }
@@ -162,8 +169,17 @@ const refuse = (reason: PathError["reason"], asked: Bytes): never => {
   throw new PathError({ reason, path: toText(asked) })
 }
 
+const maxPathBytes = 4096
+
 const check = (path: Bytes): void => {
-  if (!path.startsWith("/") || path.includes("\0") || path.length > 4096) refuse("Invalid", path)
+  if (!path.startsWith("/") || path.includes("\0")) refuse("Invalid", path)
+  if (path.length > maxPathBytes) {
+    throw new PathError({
+      reason: "Invalid",
+      path: `${toText(path.slice(0, 100))}...`,
+      description: `a path has at most ${maxPathBytes} bytes, and this one has ${path.length}`
+    })
+  }
 }
 
 /**
@@ -173,7 +189,7 @@ const check = (path: Bytes): void => {
  * @since 0.1.0
  * @category lookup
  */
-export const resolve = (top: Node, asked: Bytes, follow: boolean): Located => {
+export function* resolve(top: Node, asked: Bytes, follow: boolean): Steps<Located> {
   check(asked)
   const trail: Array<Located> = [{ node: top, path: "" }]
   let current: Located = trail[0]!
@@ -190,7 +206,7 @@ export const resolve = (top: Node, asked: Bytes, follow: boolean): Located => {
     }
     const folder = current
     const exact = step.guess ? undefined : child(folder.node, step.name)
-    const found = step.guess ? childLike(folder.node, step.name) : exact && { node: exact, path: step.name }
+    const found = step.guess ? yield* childLike(folder.node, step.name) : exact && { node: exact, path: step.name }
     if (found === undefined) return refuse("NotFound", asked)
     if (found.node.stats.isSymbolicLink() && (follow || pending.length > 0)) {
       if (++links > maxLinks) refuse("Loop", asked)

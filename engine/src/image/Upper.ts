@@ -4,39 +4,45 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { closeSync, constants, openSync } from "node:fs"
 import type { Dirent, Stats } from "node:fs"
 import type { StoreError } from "../store/StoreError.js"
 import { fromCause } from "../store/StoreError.js"
 import * as FileBytes from "./FileBytes.js"
 import type { Bytes } from "./HostBytes.js"
-import { fromText, isDenied, lstat, readdir, readlink } from "./HostBytes.js"
+import { fromText, isDenied, isTooDeep, lstat, readdir, readlink, toBuffer } from "./HostBytes.js"
 import type { Layer } from "./Layer.js"
 import { isWhiteout } from "./Layer.js"
 import type { Node } from "./MergedTree.js"
 import * as MergedTree from "./MergedTree.js"
+import * as Steps from "./Steps.js"
 import * as TarAttributes from "./TarAttributes.js"
 
 const join = (folder: Bytes, name: Bytes): Bytes => folder === "" ? name : `${folder}/${name}`
 
-/** A folder that only the root of a box may read has no entries for an engine that is not root. */
+/**
+ * A folder that only the root of a box may read has no entries for an engine that is not root. One that is too deep for
+ * a path has none that could lie over an image's.
+ */
 const entries = (folder: Bytes): ReadonlyArray<Dirent> => {
   try {
     return readdir(folder)
   } catch (cause) {
-    if (isDenied(cause)) return []
+    if (isDenied(cause) || isTooDeep(cause)) return []
     throw cause
   }
 }
 
 /** The folders of the upper that lie over a folder of the image: only there does the mark of opacity hide anything. */
-function* covering(root: Bytes, relative: Bytes, below: Node): Generator<Bytes, void, void> {
+function* covering(root: Bytes, relative: Bytes, below: Node, found: Array<Bytes>): Steps.Steps<void> {
   for (const entry of entries(`${root}/${relative}`)) {
+    yield
     if (!entry.isDirectory()) continue
     const lower = MergedTree.child(below, entry.name)
     if (lower === undefined || !lower.stats.isDirectory()) continue
     const path = join(relative, entry.name)
-    yield path
-    yield* covering(root, path, lower)
+    found.push(path)
+    yield* covering(root, path, lower, found)
   }
 }
 
@@ -50,9 +56,13 @@ const isOpaque = (attributes: TarAttributes.Attributes): boolean =>
  * @category reading
  */
 export const opaqueFolders = (upper: string, below: Node): Effect.Effect<ReadonlyArray<Bytes>, StoreError> =>
-  Effect.try({
-    try: () => [...covering(fromText(upper), "", below)],
-    catch: fromCause(`reading ${upper}`)
+  Effect.tryPromise({
+    try: async () => {
+      const found: Array<Bytes> = []
+      await Steps.inTurns(covering(fromText(upper), "", below, found))
+      return found
+    },
+    catch: fromCause("reading what the run left")
   }).pipe(
     Effect.flatMap((folders) =>
       Effect.map(
@@ -84,7 +94,13 @@ const sameKind = (upper: Bytes, a: Stats, lower: Node): boolean => {
  * Whether the entry may equal what is below as far as `lstat` can tell; files and folders to look into are collected.
  * `alone`: a folder above is opaque, so that what is missing here is missing in the image.
  */
-const mayEqual = (layer: Layer, relative: Bytes, lower: Node, alone: boolean, pairs: Array<Pair>): boolean => {
+function* mayEqual(
+  layer: Layer,
+  relative: Bytes,
+  lower: Node,
+  alone: boolean,
+  pairs: Array<Pair>
+): Steps.Steps<boolean> {
   const upper = relative === "" ? layer.root : `${layer.root}/${relative}`
   const stats = lstat(upper)
   if (stats === undefined || !sameAttributes(stats, lower.stats) || !sameKind(upper, stats, lower)) return false
@@ -93,6 +109,7 @@ const mayEqual = (layer: Layer, relative: Bytes, lower: Node, alone: boolean, pa
   const opaque = alone || layer.opaque.has(relative)
   let visible = 0
   for (const entry of readdir(upper)) {
+    yield
     const path = join(relative, entry.name)
     const below = MergedTree.child(lower, entry.name)
     const whiteout = entry.isCharacterDevice() && isWhiteout(lstat(`${layer.root}/${path}`) ?? stats)
@@ -100,10 +117,10 @@ const mayEqual = (layer: Layer, relative: Bytes, lower: Node, alone: boolean, pa
       if (below !== undefined) return false
       continue
     }
-    if (below === undefined || !mayEqual(layer, path, below, opaque, pairs)) return false
+    if (below === undefined || !(yield* mayEqual(layer, path, below, opaque, pairs))) return false
     visible++
   }
-  return !opaque || MergedTree.children(lower).size === visible
+  return !opaque || (yield* MergedTree.children(lower)).size === visible
 }
 
 const sameBytes = async ({ lower, stats, upper }: Pair): Promise<boolean> => {
@@ -156,13 +173,14 @@ const sameExtended = (layer: string, pairs: ReadonlyArray<Pair>): Effect.Effect<
 export const isUnchanged = (upper: string, layer: Layer, below: Node): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const pairs: Array<Pair> = []
-    const failed = fromCause(`comparing ${upper} with its image`)
+    const failed = fromCause("comparing what the run left with its image")
     return Effect.tryPromise({
-      try: async () => mayEqual(layer, "", below, false, pairs) && await sameContent(pairs),
+      try: async () =>
+        await Steps.inTurns(mayEqual(layer, "", below, false, pairs)) && await sameContent(pairs),
       catch: (cause) => cause
     }).pipe(
       // What cannot be read cannot be called equal.
-      Effect.catchAll((cause) => isDenied(cause) ? Effect.succeed(false) : Effect.fail(failed(cause))),
+      Effect.catchAll((cause) => isDenied(cause) || isTooDeep(cause) ? Effect.succeed(false) : Effect.fail(failed(cause))),
       Effect.flatMap((same) => {
         const inner = pairs.filter((pair) => pair.relative !== "")
         return same && inner.length > 0 ? sameExtended(upper, inner) : Effect.succeed(same)
@@ -170,14 +188,20 @@ export const isUnchanged = (upper: string, layer: Layer, below: Node): Effect.Ef
     )
   })
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** Beyond it, paths go on from a folder that is held open: the kernel takes 4096 bytes, and a box makes deeper trees. */
+const anchorBytes = 3000
 
-const measure = async (root: Bytes): Promise<number> => {
+/** Adds up the files at and below a folder, `linked` once. */
+function* measure(root: Bytes, linked: Set<number>): Steps.Steps<number> {
   const folders = [root]
-  const linked = new Set<number>()
   let total = 0
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    if (folder.length > anchorBytes) {
+      total += yield* measureFrom(folder, linked)
+      continue
+    }
     for (const entry of entries(folder)) {
+      yield
       const path = `${folder}/${entry.name}`
       if (entry.isDirectory()) folders.push(path)
       else if (entry.isFile()) {
@@ -187,10 +211,27 @@ const measure = async (root: Bytes): Promise<number> => {
         total += stats.size
       }
     }
-    // A large layer must not keep the server from its other callers.
-    await nextTurn()
   }
   return total
+}
+
+function* measureFrom(folder: Bytes, linked: Set<number>): Steps.Steps<number> {
+  const anchor = openFolder(folder)
+  if (anchor === undefined) return 0
+  try {
+    return yield* measure(`/proc/self/fd/${anchor}`, linked)
+  } finally {
+    closeSync(anchor)
+  }
+}
+
+const openFolder = (folder: Bytes): number | undefined => {
+  try {
+    return openSync(toBuffer(folder), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  } catch (cause) {
+    if (isDenied(cause)) return undefined
+    throw cause
+  }
 }
 
 /**
@@ -200,4 +241,7 @@ const measure = async (root: Bytes): Promise<number> => {
  * @category reading
  */
 export const size = (upper: string): Effect.Effect<number, StoreError> =>
-  Effect.tryPromise({ try: () => measure(fromText(upper)), catch: fromCause(`measuring ${upper}`) })
+  Effect.tryPromise({
+    try: () => Steps.inTurns(measure(fromText(upper), new Set())),
+    catch: fromCause("measuring what the run left")
+  })

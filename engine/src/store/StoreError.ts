@@ -57,6 +57,15 @@ const codeOf = (cause: unknown): string => {
   return code === "" && /database or disk is full/.test(cause.message) ? "SQLITE_FULL" : code
 }
 
+const maxText = 500
+
+/** It may be shown to callers of the server: without the paths of the host, which Node puts last in its texts. */
+const textOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause).slice(0, maxText)
+  const text = "syscall" in cause ? cause.message.split(" '")[0] ?? "" : cause.message
+  return text.slice(0, maxText)
+}
+
 /**
  * A failure of the file system or of SQLite, as a `StoreError`.
  *
@@ -71,6 +80,5 @@ export const fromCause = (doing: string) => (cause: unknown): StoreError => {
     : code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")
     ? "Busy"
     : "Unusable"
-  const what = cause instanceof Error ? cause.message : String(cause)
-  return new StoreError({ reason, description: `${doing}: ${what}; ${advice[reason]}`, cause })
+  return new StoreError({ reason, description: `${doing}: ${textOf(cause)}; ${advice[reason]}`, cause })
 }
