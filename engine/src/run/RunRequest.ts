@@ -153,9 +153,10 @@ const echoOf = (request: Omit<RunRequest, "echo">, image: string): Record<string
   gid: request.gid,
   hostname: request.hostname,
   disposable: request.disposable,
-  stdin: request.firstInput.length > limits.maxStdinEcho
-    ? null
-    : { ...StreamRepr.fromBytes(request.firstInput), close: request.stdin !== "open" },
+  // left out when it is long: null would say that there was none
+  ...(request.firstInput.length > limits.maxStdinEcho
+    ? {}
+    : { stdin: { ...StreamRepr.fromBytes(request.firstInput), close: request.stdin !== "open" } }),
   timeout: request.timeoutSeconds,
   truncate_output_at: request.truncateAt,
   resources_limits: { max_layer_bytes: request.maxLayerBytes },

@@ -12,44 +12,62 @@ import * as StreamRepr from "effect-contree/StreamRepr"
 import type { EventLine } from "./EventLines.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
 
+// for the two that are small and come once; output is megabytes, and a schema takes a second for them
 const decodeLine = Schema.decodeUnknownOption(Schema.parseJson(Event.OperationEvent))
 
-interface Gathered {
-  readonly pid: number
-  readonly exit: Event.Payload<"exit"> | undefined
-  readonly stdout: ReadonlyArray<Uint8Array>
-  readonly stderr: ReadonlyArray<Uint8Array>
-  readonly cut: ReadonlySet<string>
-}
+/** Text of ASCII as text, all else as bytes. */
+type Piece = string | Uint8Array
 
-interface Mutable {
+interface Gathered {
   pid: number
   exit: Event.Payload<"exit"> | undefined
-  readonly stdout: Array<Uint8Array>
-  readonly stderr: Array<Uint8Array>
+  readonly stdout: Array<Piece>
+  readonly stderr: Array<Piece>
   readonly cut: Set<string>
 }
 
 const interesting = new Set(["spawn", "stdout", "stderr", "exit"])
 
-const add = (gathered: Mutable, line: EventLine): void => {
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+const parsed = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+const addOutput = (gathered: Gathered, stream: "stdout" | "stderr", json: string): void => {
+  const event = parsed(json)
+  const data = isRecord(event) ? event["data"] : undefined
+  if (!isRecord(data) || typeof data["value"] !== "string") return
+  const value = data["value"]
+  gathered[stream].push(data["encoding"] === "base64" ? Buffer.from(value, "base64") : value)
+  if (data["truncated"] === true) gathered.cut.add(stream)
+}
+
+const add = (gathered: Gathered, line: EventLine): void => {
+  if (line.type === "stdout" || line.type === "stderr") return addOutput(gathered, line.type, line.json)
   const envelope = decodeLine(line.json)
   if (envelope._tag === "None") return
   const event = Event.fromEnvelope(envelope.value)
-  switch (event._tag) {
-    case "spawn":
-      gathered.pid = event.data.pid
-      return
-    case "stdout":
-    case "stderr":
-      gathered[event._tag].push(StreamRepr.toBytes(event.data) ?? new Uint8Array())
-      if (event.data.truncated === true) gathered.cut.add(event._tag)
-      return
-    case "exit":
-      gathered.exit = event.data
-      return
-  }
+  if (event._tag === "spawn") gathered.pid = event.data.pid
+  if (event._tag === "exit") gathered.exit = event.data
 }
+
+const isText = (piece: Piece): piece is string => typeof piece === "string"
+
+const whole = (pieces: ReadonlyArray<Piece>): ReturnType<typeof StreamRepr.fromBytes> =>
+  pieces.every(isText)
+    ? { value: pieces.join(""), encoding: "ascii" }
+    : StreamRepr.fromBytes(Buffer.concat(pieces.map((piece) => isText(piece) ? Buffer.from(piece, "latin1") : piece)))
+
+// others are served between two pieces of a large log
+const breathe = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 const seconds = (microseconds: number): number => microseconds < 0 ? -1 : microseconds / 1e6
 
@@ -76,7 +94,7 @@ const resourcesOf = (exit: Event.Payload<"exit">): Record<string, number> => ({
 const render = (gathered: Gathered): Record<string, unknown> => {
   const { exit } = gathered
   const stream = (name: "stdout" | "stderr"): unknown => ({
-    ...StreamRepr.fromBytes(Buffer.concat(gathered[name])),
+    ...whole(gathered[name]),
     truncated: gathered.cut.has(name)
   })
   return {
@@ -107,10 +125,16 @@ export const fromLog = (
   operationId: string,
   spid: number
 ): Effect.Effect<Record<string, unknown> | null, EventLogError> => {
-  const gathered: Mutable = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
+  const gathered: Gathered = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
   return log.read(operationId).pipe(
-    Stream.filter((line) => line.spid === spid && interesting.has(line.type)),
-    Stream.runForEach((line) => Effect.sync(() => add(gathered, line))),
+    Stream.runForEachChunk((lines) =>
+      Effect.zipRight(
+        Effect.sync(() => {
+          for (const line of lines) if (line.spid === spid && interesting.has(line.type)) add(gathered, line)
+        }),
+        breathe
+      )
+    ),
     Effect.as(gathered),
     Effect.map((found) => found.pid === -1 ? null : render(found)),
     Effect.catchAll((error) => error.missing ? Effect.succeed(null) : Effect.fail(error))

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { removeFolder, temporaryFolder } from "../box/BoxFixture.js"
+import * as EventLog from "../../src/run/EventLog.js"
+import * as OutputCut from "../../src/run/OutputCut.js"
+import * as RunResult from "../../src/run/RunResult.js"
+
+const logged = (output: Uint8Array) =>
+  Effect.gen(function*() {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(temporaryFolder),
+      (path) => Effect.sync(() => removeFolder(path))
+    )
+    const log = yield* EventLog.make(`${folder}/events`)
+    const writer = yield* log.create("op")
+    writer.unsafeAppend("spawn", 1, {
+      ...{ pid: 3, command: "x", args: [], shell: false, env: {}, cwd: "/", uid: 0, gid: 0 },
+      ...{ timeout: 60, truncate_at: output.length }
+    })
+    for (const chunk of OutputCut.make(output.length).take(output)) writer.unsafeAppend("stdout", 1, { ...chunk })
+    return log
+  })
+
+describe("the result of a large log", () => {
+  for (const byte of [0x61, 0xff]) {
+    it.scopedLive(`keeps nobody waiting (${byte === 0x61 ? "text" : "bytes"})`, () =>
+      Effect.gen(function*() {
+        const output = Buffer.alloc(10_485_760, byte)
+        const log = yield* logged(output)
+        let turns = 0
+        const counting = setInterval(() => turns++, 0)
+        const result = yield* RunResult.fromLog(log, "op", 1)
+        clearInterval(counting)
+        // 160 pieces: between any two of them a timer may fire
+        expect(turns).toBeGreaterThan(20)
+        const { encoding, value } = result!["stdout"] as { readonly encoding: string; readonly value: string }
+        expect(encoding).toBe(byte === 0x61 ? "ascii" : "base64")
+        expect(Buffer.from(value, encoding === "ascii" ? "latin1" : "base64").equals(output)).toBe(true)
+      }))
+  }
+
+  it.scopedLive("joins text and bytes to the bytes that there were", () =>
+    Effect.gen(function*() {
+      const output = Buffer.concat([Buffer.alloc(70_000, "a"), Buffer.from("ü"), Buffer.alloc(70_000, "b")])
+      const log = yield* logged(output)
+      const result = yield* RunResult.fromLog(log, "op", 1)
+      const { encoding, value } = result!["stdout"] as { readonly encoding: string; readonly value: string }
+      expect(encoding).toBe("base64")
+      expect(Buffer.from(value, "base64").equals(output)).toBe(true)
+    }))
+})
