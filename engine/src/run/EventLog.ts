@@ -212,15 +212,27 @@ const read = (
       Effect.try({ try: () => openSync(path, constants.O_RDONLY), catch: failure(operationId) }),
       (fd) => Effect.sync(() => closeSync(fd))
     )
-    const lines = linesOf()
+    let lines = linesOf()
     let position = 0
+    // the end of the last whole line
+    let whole = 0
+    // another process may take back half a line that it could not finish (a full disk), and write another one there
+    const forgetHalf = (): void => {
+      lines = linesOf()
+      position = whole
+    }
     const step = Effect.try({
       try: (): Chunk.Chunk<EventLine> | undefined => {
         // half a line, just being written, is not for reading: own logs say how far they are whole
         const end = live?.size ?? fstatSync(fd).size
-        if (position >= end) return undefined
+        if (position >= end) {
+          if (live === undefined && position > whole) forgetHalf()
+          return undefined
+        }
         const buffer = Buffer.allocUnsafe(Math.min(chunkSize, end - position))
         const count = readSync(fd, buffer, 0, buffer.length, position)
+        const last = buffer.lastIndexOf(10, count - 1)
+        if (count > 0 && last !== -1) whole = position + last + 1
         position += count
         return Chunk.unsafeFromArray(lines(buffer.subarray(0, count)))
       },

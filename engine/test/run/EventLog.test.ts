@@ -102,6 +102,28 @@ describe("EventLog", () => {
       expect(openFiles(path)).toBe(1)
     }))
 
+  it.scopedLive("is not torn by half a line that another process takes back", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const log = yield* EventLog.make(path)
+      const line = (id: number, value: string): string =>
+        `{"id":${id},"ts":"2026-01-01T00:00:00.000000Z","type":"stdout","spid":1,"data":{"value":"${value}"}}\n`
+      const file = join(path, "a")
+      const first = line(0, "first")
+      writeFileSync(file, `${first}${line(1, "x".repeat(500)).slice(0, 300)}`)
+      let looks = 0
+      const isOver = Effect.sync(() => {
+        looks += 1
+        // longer again than what the reader has seen, or shorter: both at one time or another
+        if (looks === 2) writeFileSync(file, first)
+        if (looks === 3) writeFileSync(file, `${first}${line(1, "y".repeat(400)).slice(0, 100)}`)
+        if (looks === 4) writeFileSync(file, `${first}${line(1, "z".repeat(700))}`)
+        return looks > 5
+      })
+      const lines = yield* Stream.runCollect(log.read("a", { follow: true, isOver }))
+      expect(Chunk.toReadonlyArray(lines).map(({ json }) => `${json}\n`)).toEqual([first, line(1, "z".repeat(700))])
+    }))
+
   it.scopedLive("follows a log that another process writes until it is over, and loses nothing at the end", () =>
     Effect.gen(function*() {
       const path = yield* folder
