@@ -12,7 +12,14 @@ import * as Schema from "effect/Schema"
  * @category errors
  */
 export class EngineError extends Schema.TaggedError<EngineError>("contree-local/EngineError")("EngineError", {
-  reason: Schema.Literal("UnsupportedPlatform", "MissingTool", "NotPermitted", "StoreUnusable", "ListenFailed"),
+  reason: Schema.Literal(
+    "UnsupportedPlatform",
+    "MissingTool",
+    "NotPermitted",
+    "StoreUnusable",
+    "ListenFailed",
+    "InvalidOption"
+  ),
   description: Schema.String
 }) {
   /** One line for a log or a terminal. */

@@ -56,7 +56,8 @@ export const defaults = {
   concurrency: 50,
   network: "none",
   maxUploadBytes: 2 * 1024 ** 3,
-  keepAliveMillis: 15_000
+  keepAliveMillis: 15_000,
+  idleMillis: 120_000
 } as const
 
 /**
@@ -75,6 +76,32 @@ export const defaultStore: Effect.Effect<string> = Config.option(Config.string("
 // a program under test may hold its own clock still: processes and connections go on all the same
 const inRealTime = Effect.withClock(Clock.make())
 
+const isWhole = (value: number, min: number): boolean => Number.isSafeInteger(value) && value >= min
+
+const complaint = (options: Options): string | undefined => {
+  const { concurrency = defaults.concurrency, maxUploadBytes = defaults.maxUploadBytes } = options
+  const { idleMillis = defaults.idleMillis, keepAliveMillis = defaults.keepAliveMillis } = options
+  if (!isWhole(concurrency, 1)) return `concurrency is ${concurrency}: give a whole number of at least 1`
+  if (!isWhole(maxUploadBytes, 1)) return `maxUploadBytes is ${maxUploadBytes}: give a whole number of at least 1`
+  // what Node's timers take
+  if (!(idleMillis > 0 && idleMillis <= 2_147_483_647)) return `idleMillis is ${idleMillis}: give 1 to 2147483647`
+  return keepAliveMillis > 0 && keepAliveMillis < idleMillis
+    ? undefined
+    : `keepAliveMillis is ${keepAliveMillis}: give more than 0, and less than idleMillis (${idleMillis}), or streams of ` +
+      "events that have nothing to say are cut"
+}
+
+const check = (options: Options): Effect.Effect<void, EngineError> => {
+  if (options.store === "" || options.store?.includes("\0") === true) {
+    const description = "the option store is empty or has a NUL byte: name a folder, or leave the option out"
+    return Effect.fail(new EngineError({ reason: "StoreUnusable", description }))
+  }
+  const wrong = complaint(options)
+  return wrong === undefined
+    ? Effect.void
+    : Effect.fail(new EngineError({ reason: "InvalidOption", description: `the option ${wrong}` }))
+}
+
 /**
  * Opens the store, looks at the machine, and listens. When the scope closes, runs are stopped first and their operations
  * end `FAILED` with "engine stopped"; then connections, then the store.
@@ -84,6 +111,7 @@ const inRealTime = Effect.withClock(Clock.make())
  */
 export const start = (options: Options = {}): Effect.Effect<Server.Address, EngineError, Scope.Scope> =>
   inRealTime(Effect.gen(function*() {
+    yield* check(options)
     const path = resolve(options.store ?? (yield* defaultStore))
     const concurrency = options.concurrency ?? defaults.concurrency
     const store = yield* Store.open({ path, images: options.images })
