@@ -82,11 +82,28 @@ const where = (body: string): string => {
 
 /** Where and what, without the value that was sent: that may be a secret. */
 const explain = (error: ParseResult.ParseError): Refusal => {
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => {
-    const path = issue.path.map(String).join(".")
-    return `${path === "" ? "the body" : path}: ${issue.message.replace(/, actual [\s\S]*$/, "")}`
-  })
-  return badRequest([...new Set(issues)].join("; "))
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => ({
+    path: issue.path.map(String).join(".") || "the body",
+    message: issue.message.replace(/, actual [\s\S]*$/, "").replace(/^Expected /, "expected ")
+      .replace(/^expected \{[\s\S]*$/, "expected an object")
+  }))
+  // that null would do too is of no use to who sent something else
+  const told = issues.filter(({ message, path }) =>
+    message !== "expected null" || issues.every((other) => other.path !== path || other.message === message)
+  )
+  return badRequest([...new Set(told.map(({ message, path }) => `${path}: ${message}`))].join("; "))
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+// decoding would drop it without a word
+const refusePrototype = (value: unknown): Effect.Effect<unknown, Refusal> => {
+  const fields = isRecord(value) ? Object.entries(value) : []
+  const found = fields.find(([, field]) => isRecord(field) && Object.hasOwn(field, "__proto__"))
+  return found === undefined
+    ? Effect.succeed(value)
+    : Effect.fail(badRequest(`${found[0]}.__proto__: this name cannot be used`))
 }
 
 /**
@@ -109,4 +126,4 @@ export const decode = <A, I>(schema: Schema.Schema<A, I>): (value: unknown) => E
 export const json = <A, I>(
   schema: Schema.Schema<A, I>
 ): Effect.Effect<A, Refusal, HttpServerRequest.HttpServerRequest> =>
-  text.pipe(Effect.flatMap(parse), Effect.flatMap(decode(schema)))
+  text.pipe(Effect.flatMap(parse), Effect.flatMap(refusePrototype), Effect.flatMap(decode(schema)))

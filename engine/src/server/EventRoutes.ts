@@ -19,6 +19,7 @@ import * as RunFiber from "../run/RunFiber.js"
 import type { OperationRow } from "../store/OperationStore.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { Engine } from "./Engine.js"
+import { withoutPaths } from "./Failure.js"
 import { operationNotFound } from "./OperationRoutes.js"
 import * as Query from "./Query.js"
 import * as Reply from "./Reply.js"
@@ -127,7 +128,7 @@ const broken = (error: EventLogError | StoreError): Stream.Stream<Uint8Array> =>
     Effect.logWarning(`a stream of events broke: ${error.message}`),
     Stream.make(encoder.encode(
       ": stream ended with error, retry since last event id\n" +
-        `event: sse_error\ndata: ${error.message.replace(/[\r\n]+/g, " ")}\n\n`
+        `event: sse_error\ndata: ${withoutPaths(error.message).replace(/[\r\n]+/g, " ")}\n\n`
     ))
   ))
 

@@ -16,16 +16,35 @@ import type { StoreError, UploadTooLarge } from "../store/StoreError.js"
  */
 export type Failure = Refusal | StoreError | UploadTooLarge | EventLogError | PathError
 
+/**
+ * The same words without paths of the host: where the store lies is nobody's business but its owner's, who finds it in
+ * the log.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const withoutPaths = (text: string): string =>
+  text
+    .replace(/,? \w+ '\/[^']*'( -> '\/[^']*')?/g, "")
+    .replace(/(^|[\s"'`(=])\/[^\s"'`():;,]+/g, "$1(a path of the engine's)")
+
+const ofLog = (error: EventLogError): Refusal => {
+  if (error.missing) return notFound("the events of this operation are gone")
+  return /ENOSPC|EDQUOT|no space left|quota/i.test(error.description)
+    ? new Refusal({ status: 507, error: "no space left where the store is; free some" })
+    : internal(withoutPaths(error.message))
+}
+
 const ofStore = (error: StoreError): Refusal => {
   switch (error.reason) {
     case "DiskFull":
-      return new Refusal({ status: 507, error: error.description })
+      return new Refusal({ status: 507, error: withoutPaths(error.description) })
     case "Busy":
-      return new Refusal({ status: 503, error: error.description, retryAfterSeconds: 1 })
+      return new Refusal({ status: 503, error: withoutPaths(error.description), retryAfterSeconds: 1 })
     case "Missing":
       return notFound(error.description)
     default:
-      return internal(error.description)
+      return internal(withoutPaths(error.description))
   }
 }
 
@@ -45,7 +64,7 @@ const ofPath = (error: PathError): Refusal => {
     case "Invalid":
       return badRequest(`path must be absolute and without a NUL byte: ${path}`)
     case "Unreadable":
-      return unprocessable(`the engine cannot read ${path}: ${error.description ?? "permission denied"}`)
+      return unprocessable(`the engine cannot read ${path}: ${withoutPaths(error.description ?? "permission denied")}`)
   }
 }
 
@@ -64,7 +83,7 @@ export const toRefusal = (failure: Failure): Refusal => {
     case "UploadTooLarge":
       return tooLarge(`a file may have at most ${failure.maxBytes} bytes`)
     case "EventLogError":
-      return failure.missing ? notFound("the events of this operation are gone") : internal(failure.message)
+      return ofLog(failure)
     case "PathError":
       return ofPath(failure)
   }

@@ -69,6 +69,11 @@ const router = (engine: Engine) =>
 const application = (engine: Engine, token: string): App => {
   const isAuthorized = Guard.isAuthorized(token)
   const routes = router(engine).pipe(
+    Effect.tapError((failure) => {
+      const isOurs = failure._tag === "EventLogError" || failure._tag === "StoreError"
+      // the answer has no paths: who may see them finds them here
+      return isOurs ? Effect.logDebug(`a request failed: ${failure.message}`) : Effect.void
+    }),
     Effect.catchAll((failure) =>
       Effect.succeed(
         Reply.refuse(failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure))

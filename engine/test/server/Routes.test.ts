@@ -185,6 +185,9 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
           [{ ...ok, args: ["x", 5] }, /args\.1/],
           [{ ...ok, env: { S3: 5 } }, /env\.S3/],
           [{ ...ok, env: { "": "x" } }, /variable/],
+          [`{"command":"true","image":"tag:busybox","env":{"__proto__":"x"}}`, /^env\.__proto__: /],
+          [[], /^the body: expected an object$/],
+          [{ ...ok, timeout: "x" }, /^timeout: [^;]*$/],
           [{ ...ok, env: { "A=B": "x" } }, /variable/],
           [{ ...ok, timeout: 1.5 }, /timeout/],
           [{ ...ok, timeout: 0 }, /timeout must be between 1 and 3600/],
@@ -227,6 +230,14 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
         expect((await engine.call("GET", "/v1/operations")).json).toEqual([])
       }))
 
+    it.effect("repeat their input where it is short, and never as none", () =>
+      withEngine(async (engine) => {
+        const stdin = (bytes: number) => ({ value: "x".repeat(bytes), encoding: "ascii" })
+        const run = (bytes: number) => engine.run({ command: "true", disposable: true, stdin: stdin(bytes) })
+        expect((await run(65_536)).metadata.stdin.value).toHaveLength(65_536)
+        expect(Object.keys((await run(65_537)).metadata)).not.toContain("stdin")
+      }))
+
     it.effect("that say nothing wrong may say what nobody knows, and null for absent", () =>
       withEngine(async (engine) => {
         const operation = await engine.run({
@@ -234,8 +245,8 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
           disposable: true,
           args: null,
           env: null,
-          stdin: null,
           files: null,
+          stdin: null,
           networking: null,
           nobody_knows: { this: "field" }
         })

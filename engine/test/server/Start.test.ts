@@ -1,0 +1,44 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as EventLog from "../../src/run/EventLog.js"
+import * as Failure from "../../src/server/Failure.js"
+import * as Start from "../../src/server/Start.js"
+import { StoreError } from "../../src/store/StoreError.js"
+
+describe("options", () => {
+  const cases: ReadonlyArray<readonly [Start.Options, string, string]> = [
+    [{ store: "" }, "StoreUnusable", "store"],
+    [{ concurrency: 0 }, "InvalidOption", "concurrency"],
+    [{ concurrency: 1.5 }, "InvalidOption", "concurrency"],
+    [{ concurrency: Number.NaN }, "InvalidOption", "concurrency"],
+    [{ maxUploadBytes: -1 }, "InvalidOption", "maxUploadBytes"],
+    [{ idleMillis: 0 }, "InvalidOption", "idleMillis"],
+    [{ keepAliveMillis: 0 }, "InvalidOption", "keepAliveMillis"],
+    [{ keepAliveMillis: 500, idleMillis: 500 }, "InvalidOption", "keepAliveMillis"]
+  ]
+  for (const [options, reason, name] of cases) {
+    it.scopedLive(`${JSON.stringify(options)} is refused before anything is made`, () =>
+      Effect.gen(function*() {
+        // a store that cannot be: were the option not looked at first, this would be the complaint
+        const error = yield* Effect.flip(Start.start({ store: "/dev/null/store", ...options }))
+        expect([error.reason, error.description]).toEqual([reason, expect.stringContaining(`option ${name} is`)])
+      }))
+  }
+})
+
+describe("failures", () => {
+  it("tell clients no path of the host", () => {
+    const description = "making it: ENOENT: no such file or directory, mkdir '/home/me/store/tmp/x'; see /home/me/store."
+    for (const reason of ["Busy", "DiskFull", "Unusable"] as const) {
+      const { error } = Failure.toRefusal(new StoreError({ reason, description }))
+      expect(error).not.toContain("/home")
+      expect(error).toContain("ENOENT: no such file or directory")
+    }
+  })
+
+  it("of a log on a full disk are 507", () => {
+    const description = "ENOSPC: no space left on device, open '/home/me/store/events/op'"
+    const refusal = Failure.toRefusal(new EventLog.EventLogError({ operationId: "op", missing: false, description }))
+    expect([refusal.status, refusal.error.includes("/home")]).toEqual([507, false])
+  })
+})
