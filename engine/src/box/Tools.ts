@@ -19,7 +19,6 @@ export interface Tools {
   readonly bwrap: string
   readonly unshare: string
   readonly setpriv: string
-  readonly nsenter: string
   /** Static, so that it runs inside any image. */
   readonly busybox: string
   /** Its shell runs applets without looking at PATH and without an exec: several milliseconds a run. */
@@ -189,13 +188,11 @@ export const resolve: Effect.Effect<Tools, EngineError> = Effect.gen(function*()
   const bwrap = yield* find.bwrap
   const unshare = yield* find.unshare
   const setpriv = yield* find.setpriv
-  const nsenter = yield* find.nsenter
   const busybox = yield* find.busybox
   return {
     bwrap,
     unshare,
     setpriv,
-    nsenter,
     busybox,
     prefersApplets: yield* prefersApplets(busybox),
     ...(yield* libraries(setpriv)),
