@@ -6,10 +6,12 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
-import * as RunGate from "../internal/RunGate.js"
+import * as RunAttempt from "../internal/RunAttempt.js"
 import { shielded } from "../internal/RunShielded.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
@@ -17,30 +19,64 @@ import type * as Wire from "../schemas/Wire.js"
 import type { CreateError } from "./ContreeApi.js"
 import type { Gated } from "./Machine.js"
 
-/** one answer's time for one request: what was sent and never answered may have begun all the same */
-const spawn = (
+/** How long an interruption waits for the answer to a request that is on its way. */
+const answerTimeout = Duration.seconds(10)
+
+/** One answer's time for one request: what was sent and never answered may have begun all the same. */
+const bounded = (
   { api, config }: Gated,
   method: string,
   request: Wire.InstanceSpawnRequest
 ): Effect.Effect<Ids.OperationId, CreateError> =>
-  Effect.flatMap(
-    shielded(api.spawnInstance(request), config.requestTimeout),
-    Option.match({
-      onSome: Effect.succeed,
-      onNone: () =>
-        Effect.fail(
-          new Errors.TransportError({
-            method,
-            retryable: "unknown",
-            description: `no answer in ${Duration.format(config.requestTimeout)}; the run may have begun all the same`
-          })
-        )
-    })
+  Effect.timeoutFail(api.spawnInstance(request), {
+    duration: config.requestTimeout,
+    onTimeout: () =>
+      new Errors.TransportError({
+        method,
+        retryable: "unknown",
+        description: `no answer in ${Duration.format(config.requestTimeout)}; the run may have begun all the same`
+      })
+  })
+
+const abandoned = (method: string, request: Wire.InstanceSpawnRequest): Effect.Effect<never> =>
+  Effect.zipRight(
+    Effect.logWarning(
+      `A run may go on: ${method} on ${request.image} was interrupted, and the server did not answer within ${
+        Duration.format(answerTimeout)
+      } whether it began. Operations.list({ status: "Executing" }) shows it if it did.`
+    ),
+    Effect.interrupt
   )
 
 /**
+ * Asks for the run in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is
+ * over at once, for nothing has begun; a request on its way is waited for, and is the last.
+ */
+const spawn = (
+  deps: Gated,
+  method: string,
+  request: Wire.InstanceSpawnRequest,
+  restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<Ids.OperationId, CreateError> =>
+  Effect.gen(function*() {
+    const attempt = RunAttempt.make()
+    const asking = yield* Effect.forkDaemon(
+      Effect.interruptible(RunAttempt.observed(bounded(deps, method, request), attempt))
+    )
+    const answer = yield* Effect.exit(restore(Fiber.await(asking)))
+    if (Exit.isSuccess(answer)) return yield* answer.value
+    attempt.isLast = true
+    if (attempt.isSent) {
+      const late = yield* shielded(Fiber.await(asking), answerTimeout)
+      if (Option.isSome(late)) return yield* late.value
+    }
+    yield* Fiber.interruptFork(asking)
+    return yield* attempt.isSent ? abandoned(method, request) : Effect.interrupt
+  })
+
+/**
  * Takes a permit, asks for the run, and ties it to the scope. Interruption before the request leaves sends nothing;
- * after that, the answer is waited for (as long as `requestTimeout`), and then the run is cancelled.
+ * after that, the answer is waited for (at most 10 seconds: then a warning is logged), and the run is cancelled.
  *
  * @internal
  */
@@ -60,32 +96,29 @@ export const launch = (
       const release = permits.release(1)
       // it may have shut while we waited for the permit
       const operationId = yield* deps.gate.check(method).pipe(
-        Effect.zipRight(spawn(deps, method, request)),
+        Effect.zipRight(spawn(deps, method, request, restore)),
         Effect.onError(() => release)
       )
       const lifecycle = Lifecycle.make({ operationId, cancel: deps.api.cancelOperation(operationId), release })
-      return yield* adopt(deps, method, lifecycle)
+      yield* adopt(deps, lifecycle)
+      // it may have shut while the request was on its way
+      yield* deps.gate.check(method)
+      return lifecycle
     })
   )
 
 /**
- * Ties an operation to the scope, and to the gate.
+ * Ties an operation to the scope, and to the gate: one that is shut closes it at once.
  *
  * @internal
  */
 export const adopt = (
   { gate }: Pick<Gated, "gate">,
-  method: string,
   lifecycle: Lifecycle.Lifecycle
-): Effect.Effect<Lifecycle.Lifecycle, Errors.DisposableImageRunError, Scope> =>
+): Effect.Effect<void, never, Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
     yield* Effect.addFinalizer(() => lifecycle.close)
     const leave = yield* gate.register(lifecycle.close)
     yield* Effect.addFinalizer(() => leave)
-    // it may have shut while the request was on its way
-    if (!gate.isOpen()) {
-      yield* lifecycle.close
-      return yield* RunGate.shutError(method)
-    }
-    return lifecycle
+    if (!gate.isOpen()) yield* lifecycle.close
   }))

@@ -24,6 +24,7 @@ import type { ContreeApi, Service as ApiService } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
 import * as ImageHandle from "./ImageHandle.js"
 import type { When } from "./Images.js"
+import { adopt } from "./Launch.js"
 import type { Gated } from "./Machine.js"
 import * as Machine from "./Machine.js"
 import * as Paging from "./Paging.js"
@@ -199,7 +200,7 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
     }
     const lifecycle = Lifecycle.make({ operationId: id, cancel: deps.api.cancelOperation(id), release: Effect.void })
     if (isTerminal(operation.status)) yield* lifecycle.ended
-    yield* Effect.addFinalizer(() => lifecycle.close)
+    yield* adopt(deps, lifecycle)
     return ProcessHandle.make(deps.api, lifecycle, ImageHandle.anyFrom(deps))
   }).pipe(
     Effect.withSpan("Contree.Operations.attach", { attributes: { "contree.operation": id } })

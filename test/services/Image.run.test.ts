@@ -1,3 +1,4 @@
+import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import {
   Cause,
@@ -8,6 +9,8 @@ import {
   Either,
   Exit,
   Fiber,
+  Layer,
+  Logger,
   Option,
   Redacted,
   Sink,
@@ -17,7 +20,9 @@ import {
 import { Command, Errors, File, Images, RunResult } from "effect-contree"
 import type { Wire } from "effect-contree"
 import { inspect } from "node:util"
-import { type Fake, imageId, imageOf, makeFake, withFake } from "../support/fakeApi.js"
+import { type Fake, imageId, imageOf, makeFake, uuid, withFake } from "../support/fakeApi.js"
+import { apiOn } from "../support/httpClients.js"
+import { json, stub } from "../support/httpStub.js"
 
 const cmd = Command.exec("true")
 const request = (fake: Fake, n = 0) => fake.named("spawnInstance")[n]?.args[0] as Wire.InstanceSpawnRequest
@@ -392,6 +397,81 @@ describe("the life of a run", () => {
       expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "TransportError", retryable: "unknown" })
       fake.before.delete("spawnInstance")
       yield* image.run(cmd)
+    }))
+
+  it.effect("interrupted while the answer never comes: waits 10 seconds, and says what may run on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 1 } })
+      fake.before.set("spawnInstance", Effect.never)
+      const image = yield* imageOf(fake)
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      const fiber = yield* Effect.fork(
+        Effect.provide(image.run(cmd), Logger.replace(Logger.defaultLogger, logger))
+      )
+      yield* fake.awaitCalls("spawnInstance")
+      const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("9 seconds")
+      expect(interrupting.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("1 second")
+      expect(Exit.isInterrupted(yield* Fiber.join(interrupting))).toBe(true)
+      expect(warnings.join()).toContain(`A run may go on: Image.run on ${imageId(1)}`)
+      fake.before.delete("spawnInstance")
+      // the place is free again
+      yield* image.run(cmd)
+    }))
+
+  const refusing = (then: (index: number) => Response) =>
+    Effect.gen(function*() {
+      const made = stub((index) => index === 0 ? json(429, {}, { "retry-after": "20" }) : then(index))
+      const fake = makeFake()
+      const api = yield* apiOn(made.layer, "http://contree.test/sandboxes", {})
+      const image = yield* imageOf({ ...fake, api })
+      return { image, made }
+    })
+
+  it.scoped("interrupted between two attempts to begin: ends at once, and nothing more is sent", () =>
+    Effect.gen(function*() {
+      const { image, made } = yield* refusing(() => json(201, { uuid: uuid(1) }))
+      const fiber = yield* Effect.fork(image.run(cmd))
+      while (made.requests.length === 0) yield* Effect.yieldNow()
+      // the answer is read, and the pause begun
+      yield* TestClock.adjust("1 second")
+      expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      expect(made.urls.length).toBe(1)
+    }))
+
+  it.scoped("interrupted while an attempt is on its way that is refused: there is no other", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const answer = yield* Deferred.make<void>()
+      const sent: Array<string> = []
+      const client = HttpClient.make((request, url) =>
+        Effect.suspend(() => {
+          sent.push(url.href)
+          return Effect.as(Deferred.await(answer), HttpClientResponse.fromWeb(request, json(429, {})))
+        })
+      )
+      const api = yield* apiOn(Layer.succeed(HttpClient.HttpClient, client), "http://contree.test/sandboxes", {})
+      const image = yield* imageOf({ ...fake, api })
+      const fiber = yield* Effect.fork(image.run(cmd))
+      while (sent.length === 0) yield* Effect.yieldNow()
+      const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(answer, undefined)
+      expect(Exit.isFailure(yield* Fiber.join(interrupting))).toBe(true)
+      expect(sent.length).toBe(1)
+    }))
+
+  it.effect("a run in a finalizer of what was interrupted goes to its end", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      const fiber = yield* Effect.fork(Effect.onInterrupt(Effect.never, () => Effect.orDie(image.run(cmd))))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      expect([fake.named("spawnInstance").length, fake.named("cancelOperation").length]).toEqual([1, 0])
     }))
 
   it.effect("interrupted while it runs: one cancel, and the connection is closed", () =>
