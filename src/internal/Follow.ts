@@ -57,6 +57,37 @@ interface State {
   attempts: number
   failures: number
   missing: number
+  /** turns in a row in which there was neither a log nor an operation */
+  gone: number
+  /** where the log could not be read, and would not be by another reader either */
+  unreadableAfter: Cursor | undefined
+  /** the last reading of the log of an ended operation went to the log's end */
+  isDrained: boolean
+}
+
+/** wrapped: nothing read is a place too */
+interface Cursor {
+  readonly lastId: number | undefined
+}
+
+const initial = (after: number | undefined): State => ({
+  progress: makeProgress(after),
+  phase: { _tag: "Connect" },
+  attempts: 0,
+  failures: 0,
+  missing: 0,
+  gone: 0,
+  unreadableAfter: undefined,
+  isDrained: false
+})
+
+/** Is it the second time that the same event cannot be read? What does not get better is not asked for a third time. */
+const isStuck = (state: State, error: Option.Option<ConnectionError>): boolean => {
+  if (Option.isNone(error) || error.value._tag !== "EventStreamError" || error.value.retryable !== false) return false
+  const lastId = state.progress.lastId()
+  const isSame = state.unreadableAfter !== undefined && state.unreadableAfter.lastId === lastId
+  state.unreadableAfter = { lastId }
+  return isSame
 }
 
 const pause = (state: State, error: Option.Option<ConnectionError>): Effect.Effect<void> => {
@@ -131,6 +162,16 @@ const drain = (
 ): Effect.Effect<Stream.Stream<Event.OperationEvent>, Errors.FollowError> => {
   if (phase.left === 0) {
     state.phase = { _tag: "Done" }
+    // the status has the output of the whole run, and nothing of what else is in the rest of a log
+    if (!state.progress.whole && !state.isDrained) {
+      return Effect.fail(
+        new Errors.EventStreamError({
+          method: source.method,
+          operationId: source.operationId,
+          description: `the log is gone, and what came after event ${state.progress.lastId()} is nowhere else`
+        })
+      )
+    }
     return Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now))
       .pipe(
         Effect.map(Stream.fromIterable)
@@ -142,10 +183,13 @@ const drain = (
       // falls through to the next try unless the drain finds the completion
       const next = { ...phase, left: phase.left - 1 }
       state.phase = next
+      state.isDrained = true
       return Stream.ensuring(
         take(state, source.events(query(state, false))),
         Effect.sync(() => {
-          if (state.phase._tag === "Broken") state.phase = next
+          if (state.phase._tag !== "Broken") return
+          state.isDrained = false
+          state.phase = next
         })
       )
     })
@@ -161,6 +205,10 @@ const probe = (
   Effect.matchEffect(source.operation, {
     onFailure: (failure) => {
       state.failures++
+      const isGone = failure._tag === "NotFoundError" &&
+        (Option.isNone(error) || error.value._tag === "NotFoundError")
+      state.gone = isGone ? state.gone + 1 : 0
+      if (state.gone >= maxMissing) return Effect.fail(failure)
       if (state.failures < maxFailures) return Effect.succeedNone
       // the connection says more than the probe, unless there is no such operation at all
       return Effect.fail(
@@ -169,6 +217,7 @@ const probe = (
     },
     onSuccess: (operation) => {
       state.failures = 0
+      state.gone = 0
       return Effect.succeedSome(operation)
     }
   })
@@ -186,7 +235,7 @@ const afterBreak = (
     }
     const absent = Option.isSome(error) && Option.isSome(probed) &&
       (saysNoRoute(error.value) || (error.value._tag === "NotFoundError" && ++state.missing >= maxMissing))
-    state.phase = absent ? { _tag: "Poll" } : { _tag: "Connect" }
+    state.phase = absent || isStuck(state, error) ? { _tag: "Poll" } : { _tag: "Connect" }
     return pause(state, error)
   })
 }
@@ -222,7 +271,9 @@ const turn = (
 
 /**
  * Everything after the event `after` (default: everything), in order, once each, up to and with `completion`. A log that
- * is lost is made up for from the operation's status: what its streams still lack, its exit, and a `completion`.
+ * is lost is made up for from the operation's status: what its streams still lack, and a `completion`. An `exit` is not
+ * made up (the status lacks most of what that event says): who needs the exit reads it in the status. What came after
+ * `after` is in no status, so there a lost log is an `EventStreamError`.
  */
 export const follow = (
   source: Source,
@@ -230,13 +281,7 @@ export const follow = (
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   // the state is of one run of the stream: a stream can be run twice
   Stream.suspend(() => {
-    const state: State = {
-      progress: makeProgress(options?.after),
-      phase: { _tag: "Connect" },
-      attempts: 0,
-      failures: 0,
-      missing: 0
-    }
+    const state = initial(options?.after)
     return Stream.flatMap(Stream.repeatEffectOption(Effect.suspend(() => turn(source, state))), (events) => events)
   })
 
@@ -246,8 +291,8 @@ export const replay = (
   options?: { readonly after?: number | undefined }
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   Stream.suspend(() => {
-    const progress = makeProgress(options?.after)
-    const state: State = { progress, phase: { _tag: "Connect" }, attempts: 0, failures: 0, missing: 0 }
+    const state = initial(options?.after)
+    const { progress } = state
     const attempt = Effect.suspend((): Effect.Effect<
       Stream.Stream<Event.OperationEvent>,
       Option.Option<Errors.FollowError>
@@ -274,7 +319,7 @@ export const replay = (
       // 425: nothing has happened yet, so there is nothing to replay
       if (Option.isSome(error) && error.value._tag === "TooEarlyError") return Effect.fail(Option.none())
       const mends = Option.isSome(error) && !isFatal(error.value) && !saysNoRoute(error.value) &&
-        error.value._tag !== "NotFoundError"
+        error.value._tag !== "NotFoundError" && !isStuck(state, error)
       if (!mends || ++state.failures >= maxFailures) return Effect.fail(Option.some(toFollowError(source, error)))
       state.phase = { _tag: "Connect" }
       return Effect.as(pause(state, error), Stream.empty)

@@ -177,6 +177,67 @@ describe("follow", () => {
       expect(yield* Effect.flip(read(source))).toBeInstanceOf(Errors.EventStreamError)
     }))
 
+  it.effect("what is neither in the log nor in the status for a few turns is not there", () =>
+    Effect.gen(function*() {
+      const { fake, operation, source } = yield* fresh(whole)
+      const missing = new Errors.NotFoundError({ method: "e" })
+      operation.connections.push(...Array.from({ length: 50 }, () => ({ refuse: missing })))
+      fake.failures.set("getOperation", Array.from({ length: 50 }, () => missing))
+      const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(Follow.follow(source))))
+      yield* TestClock.adjust("1 second")
+      expect(fiber.unsafePoll()).not.toBeNull()
+      expect(yield* Fiber.join(fiber)).toBe(missing)
+      expect(fake.named("operationEvents").length).toBe(4)
+    }))
+
+  it.effect("an event that nobody can read is asked for twice; then the status tells the rest", () =>
+    Effect.gen(function*() {
+      const { fake, operation, source } = yield* fresh(whole)
+      operation.status = "EXECUTING"
+      const tooLong = new Errors.EventStreamError({ method: "e", operationId: operation.id, retryable: false })
+      operation.connections.push(
+        { dropAfter: 3, error: tooLong },
+        ...Array.from({ length: 50 }, () => ({ refuse: tooLong }))
+      )
+      const fiber = yield* Effect.fork(Stream.runCollect(Follow.follow(source)))
+      for (let i = 0; i < 8; i++) yield* TestClock.adjust("5 seconds")
+      expect(fake.named("operationEvents").length).toBe(2)
+      operation.status = "SUCCESS"
+      expect(bytesOf(Chunk.toReadonlyArray(yield* withClock(Fiber.join(fiber))), "stdout")).toBe(hex("onetwothree"))
+      expect(fake.named("operationEvents").length).toBe(2)
+      const replayed = yield* Effect.flip(withClock(Stream.runDrain(Follow.replay(source))))
+      expect([replayed, fake.named("operationEvents").length]).toEqual([tooLong, 4])
+    }))
+
+  it.effect("the rest of a log that is gone is no success; one that was read to its end is", () =>
+    Effect.gen(function*() {
+      const gone = new Errors.GoneError({ method: "e" })
+      const rest = (source: Follow.Source, after: number) =>
+        withClock(Effect.map(Stream.runCollect(Follow.follow(source, { after })), Chunk.toReadonlyArray))
+      const lost = yield* fresh(whole)
+      lost.operation.connections.push(...Array.from({ length: 50 }, () => ({ refuse: gone })))
+      expect(yield* Effect.flip(rest(lost.source, 2))).toBeInstanceOf(Errors.EventStreamError)
+      const noRoute = yield* fresh(whole)
+      const refused = { refuse: new Errors.BadRequestError({ method: "e" }) }
+      noRoute.operation.connections.push(...Array.from({ length: 50 }, () => refused))
+      expect(yield* Effect.flip(rest(noRoute.source, 2))).toBeInstanceOf(Errors.EventStreamError)
+      const read = yield* fresh(whole)
+      expect(types(yield* rest(read.source, 6))).toEqual(["completion"])
+    }))
+
+  it.effect("no server puts a reader to sleep for more than a minute", () =>
+    Effect.gen(function*() {
+      const { fake, operation, source } = yield* fresh(whole)
+      operation.status = "EXECUTING"
+      operation.connections.push({ refuse: new Errors.TooEarlyError({ method: "e", retryAfterMillis: 86_400_000 }) })
+      const fiber = yield* Effect.fork(Stream.runCollect(Follow.follow(source)))
+      yield* fake.awaitCalls("getOperation")
+      yield* TestClock.adjust("59 seconds")
+      expect(fake.named("operationEvents").length).toBe(1)
+      yield* TestClock.adjust("1 second")
+      expect(Chunk.size(yield* Fiber.join(fiber))).toBe(7)
+    }))
+
   it.effect("gives up when neither log nor status answers, and not before", () =>
     Effect.gen(function*() {
       const { fake, operation, source } = yield* fresh(whole)
