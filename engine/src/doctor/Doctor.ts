@@ -11,8 +11,9 @@ import type { Mode } from "../box/Chain.js"
 import * as PidsLimit from "../box/PidsLimit.js"
 import * as Tools from "../box/Tools.js"
 import { EngineError } from "../EngineError.js"
-import { firstLine, tryBox, tryNamespaces } from "./Attempts.js"
-import { checkStore } from "./StoreCheck.js"
+import { makeFolders } from "../Folders.js"
+import { attemptError, firstLine, tryBox, tryNamespaces } from "./Attempts.js"
+import { checkStore, refuseStore, unwritable, withProbe } from "./StoreCheck.js"
 
 /**
  * One thing that was looked at.
@@ -127,15 +128,26 @@ const box = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effect<Check
       ? ok("a box", `a command ran in one and ended after ${result.millis} ms`)
       : failed("a box", result.complaint, namespaceFix(mode)))
 
+const storeAndBox = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.gen(function*() {
+    const refused = yield* Effect.try({ try: () => refuseStore(store), catch: attemptError })
+    if (refused !== undefined) return [refused]
+    return yield* withProbe(store, (probe) =>
+      Effect.flatMap(checkStore(store, probe, mode, tools), (checked) =>
+        checked.status === "failed"
+          ? Effect.succeed([checked])
+          : Effect.map(box(probe, mode, tools), (ran) => [checked, ran])))
+  }).pipe(Effect.catchAll((error) => Effect.succeed([unwritable(store, error)])))
+
 /**
- * Looks at everything. Never fails: what is wrong is a check with status `failed`. What depends on a failed check is not
+ * Looks at everything, and leaves nothing behind. Never fails: what is wrong is a check with status `failed`. What depends on a failed check is not
  * tried.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const check = (options: {
-  /** Absolute path of the store; made when it is not there. */
+  /** Absolute path of the store, which need not be there. */
   readonly store: string
 }): Effect.Effect<ReadonlyArray<Check>> =>
   Effect.gen(function*() {
@@ -148,9 +160,7 @@ export const check = (options: {
     const apart = yield* namespaces(mode, tools.value)
     const limit = yield* pids(mode)
     if (apart.status === "failed") return [...basic, apart, limit]
-    const store = yield* checkStore(options.store, mode, tools.value)
-    const last = store.status === "failed" ? [] : [yield* box(options.store, mode, tools.value)]
-    return [...basic, apart, limit, store, ...last]
+    return [...basic, apart, limit, ...(yield* storeAndBox(options.store, mode, tools.value))]
   })
 
 const reasons: Record<string, EngineError["reason"]> = {
@@ -159,6 +169,15 @@ const reasons: Record<string, EngineError["reason"]> = {
   "a box": "NotPermitted",
   store: "StoreUnusable"
 }
+
+/** In the store itself, whose folders the boxes to come need too. */
+const runsHere = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effect<boolean> =>
+  Effect.gen(function*() {
+    if ((yield* Effect.try(() => refuseStore(store))) !== undefined) return false
+    yield* Effect.try(() => makeFolders(store, 0o700))
+    const checked = yield* checkStore(store, store, mode, tools)
+    return checked.status !== "failed" && (yield* tryBox(store, mode, tools))._tag === "ran"
+  }).pipe(Effect.catchAll(() => Effect.succeed(false)))
 
 /**
  * What an engine needs before its first run. One box is tried; only when that fails is everything looked at, to say why.
@@ -172,8 +191,7 @@ export const demand = (options: { readonly store: string }): Effect.Effect<Tools
     if (here.status === "failed") return yield* refuse(here)
     const tools = yield* Tools.resolve
     const mode = currentMode()
-    const store = yield* checkStore(options.store, mode, tools)
-    if (store.status !== "failed" && (yield* tryBox(options.store, mode, tools))._tag === "ran") return tools
+    if (yield* runsHere(options.store, mode, tools)) return tools
     const found = (yield* check(options)).find(({ status }) => status === "failed")
     return found === undefined ? tools : yield* refuse(found)
   })

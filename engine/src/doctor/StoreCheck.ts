@@ -4,21 +4,20 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { stat, statfs } from "node:fs/promises"
+import { randomBytes } from "node:crypto"
+import type { Stats } from "node:fs"
+import { existsSync, statSync } from "node:fs"
+import { rm, statfs } from "node:fs/promises"
+import { dirname } from "node:path"
 import type { Mode } from "../box/Chain.js"
 import { mountOptions } from "../box/Chain.js"
 import type { Tools } from "../box/Tools.js"
 import { makeFolders } from "../Folders.js"
+import * as FileSystems from "../store/FileSystems.js"
 import { type AttemptError, attemptError, firstLine, inNamespaces, needsUserXattr, withScratch } from "./Attempts.js"
 import type { Check } from "./Doctor.js"
 
 const kinds: Record<number, string> = {
-  0x794c7630: "overlayfs",
-  0x6969: "NFS",
-  0x65735546: "FUSE",
-  0x01021997: "9p",
-  0xff534d42: "CIFS",
-  0xfe534d42: "SMB",
   0x01021994: "tmpfs",
   0xef53: "ext4",
   0x58465342: "XFS",
@@ -26,11 +25,12 @@ const kinds: Record<number, string> = {
   0x2fc12fc1: "ZFS",
   0xf2f52010: "F2FS"
 }
-const refusedKinds: ReadonlySet<string> = new Set(["overlayfs", "NFS", "FUSE", "9p", "CIFS", "SMB"])
+
+const named = "ContreeLocal.layer({ store: \"/path\" }), or contree-local doctor --store /path to check it first"
 
 const elsewhere =
-  "put the store on a local disk: contree-local --store /path/on/ext4, xfs or btrfs. In a container: mount a " +
-  "volume there (docker run -v contree-store:/var/lib/contree), because a container's own root is an overlay"
+  `put the store on a local disk (ext4, xfs or btrfs): ${named}. In a container: mount a volume there ` +
+  "(docker run -v contree-store:/var/lib/contree), because a container's own root is an overlay"
 
 const lowSpaceBytes = 1_000_000_000
 
@@ -52,37 +52,73 @@ const tryOverlay = (store: string, mode: Mode, tools: Tools): Effect.Effect<stri
 
 const failed = (detail: string, fix: string): Check => ({ name: "store", status: "failed", detail, fix })
 
-const inspect = async (store: string): Promise<Check | { readonly kind: string; readonly free: number }> => {
-  if (!store.startsWith("/")) return failed(`${store} is not an absolute path`, "give the whole path")
-  makeFolders(store, 0o700)
-  const found = await stat(store)
+const checkOwner = (store: string, found: Stats): Check | undefined => {
   if (found.uid !== process.getuid?.()) {
-    return failed(`${store} belongs to uid ${found.uid}`, "choose a folder of your own: contree-local --store ...")
+    return failed(`${store} belongs to uid ${found.uid}`, `choose a folder of your own: ${named}`)
   }
-  if ((found.mode & 0o077) !== 0) {
-    return failed(
-      `${store} is open to other users (mode ${
-        (found.mode & 0o777).toString(8)
-      }), and it holds the files of every image`,
-      `chmod 700 ${store}`
-    )
-  }
-  const fs = await statfs(store)
-  const kind = kinds[fs.type] ?? `file system 0x${fs.type.toString(16)}`
-  return refusedKinds.has(kind)
-    ? failed(`${store} is on ${kind}, which cannot carry the upper layer of an overlay`, elsewhere)
-    : { kind, free: fs.bavail * fs.bsize }
+  return (found.mode & 0o077) === 0 ? undefined : failed(
+    `${store} is open to other users (mode ${(found.mode & 0o777).toString(8)}), and it holds the files of every image`,
+    `chmod 700 ${store}`
+  )
 }
 
-/** Makes the store if need be and mounts an overlay on it. */
-export const checkStore = (store: string, mode: Mode, tools: Tools): Effect.Effect<Check> =>
+const inspect = async (
+  store: string,
+  probe: string
+): Promise<Check | { readonly kind: string; readonly free: number }> => {
+  const fs = await statfs(probe)
+  const refused = FileSystems.refused.get(fs.type)
+  return refused !== undefined
+    ? failed(`${store} is on ${refused}, which cannot carry the upper layer of an overlay`, elsewhere)
+    : { kind: kinds[fs.type] ?? `file system 0x${fs.type.toString(16)}`, free: fs.bavail * fs.bsize }
+}
+
+const nearest = (path: string): string => existsSync(path) || dirname(path) === path ? path : nearest(dirname(path))
+
+/**
+ * Where to try things for a store: the store itself when it is one, else a folder on the same disk
+ * that goes with the check. A check with the rights of root must not leave a folder that its owner cannot use.
+ *
+ * @since 0.1.0
+ */
+export const withProbe = <A>(
+  store: string,
+  use: (probe: string) => Effect.Effect<A>
+): Effect.Effect<A, AttemptError> =>
+  existsSync(`${store}/contree.db`) ? use(store) : Effect.acquireUseRelease(
+    Effect.try({
+      try: () => {
+        const probe = `${nearest(store)}/.doctor-${process.pid}-${randomBytes(6).toString("hex")}`
+        makeFolders(probe, 0o700)
+        return probe
+      },
+      catch: attemptError
+    }),
+    use,
+    // What was in it is gone already, by whoever was allowed to remove it.
+    (probe) => Effect.promise(() => rm(probe, { recursive: true, force: true }).catch(() => undefined))
+  )
+
+/** Complaints before anything is made. */
+export const refuseStore = (store: string): Check | undefined => {
+  if (!store.startsWith("/")) return failed(`${store} is not an absolute path`, "give the whole path")
+  const found = statSync(store, { throwIfNoEntry: false })
+  return found?.isDirectory() ? checkOwner(store, found) : undefined
+}
+
+/** What is to be said when nothing can be made there. */
+export const unwritable = (store: string, error: AttemptError): Check =>
+  failed(`${store}: ${error.message}`, "choose a folder you can write to")
+
+/** Mounts an overlay on `probe`, which stands for the store. */
+export const checkStore = (store: string, probe: string, mode: Mode, tools: Tools): Effect.Effect<Check> =>
   Effect.gen(function*() {
     const found = yield* Effect.tryPromise({
-      try: () => inspect(store),
+      try: () => inspect(store, probe),
       catch: attemptError
     })
     if ("status" in found) return found
-    const complaint = yield* tryOverlay(store, mode, tools)
+    const complaint = yield* tryOverlay(probe, mode, tools)
     if (complaint !== undefined) {
       return failed(`an overlay on ${store} (${found.kind}) was refused: ${complaint}`, elsewhere)
     }
@@ -101,5 +137,5 @@ export const checkStore = (store: string, mode: Mode, tools: Tools): Effect.Effe
         fix: undefined
       }
   }).pipe(
-    Effect.catchAll((error) => Effect.succeed(failed(`${store}: ${error.message}`, "choose a folder you can write to")))
+    Effect.catchAll((error) => Effect.succeed(unwritable(store, error)))
   )

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Fs from "node:fs"
+import { dirname } from "node:path"
 import { make } from "../../src/box/Box.js"
 import * as Doctor from "../../src/doctor/Doctor.js"
 import { onTestFinished } from "vitest"
@@ -35,8 +36,11 @@ describe("the doctor", () => {
       ])
       expect(find(checks, "bubblewrap")?.detail).toMatch(/\/bwrap: bubblewrap \d/)
       expect(find(checks, "user")?.detail).toMatch(isRoot ? /root/ : /uid \d+/)
-      expect(Fs.statSync(store).mode & 0o777).toBe(0o700)
-      expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
+      expect(Fs.existsSync(store)).toBe(false)
+      expect(Fs.readdirSync(dirname(store))).toEqual([])
+      Fs.mkdirSync(store, { mode: 0o700 })
+      expect(find(yield* Doctor.check({ store }), "a box")?.status).toBe("ok")
+      expect(Fs.readdirSync(store)).toEqual([])
     }))
 
   it.scopedLive("names the tool that is missing and what to type", () =>
@@ -81,7 +85,7 @@ describe("the doctor", () => {
     return `${path}/file`
   }, /folder/)
   refused("a store without an absolute path", () => "relative/store", /whole path/)
-  refused("a store of somebody else", () => isRoot ? foreign() : "/usr", /your own/)
+  refused("a store of somebody else", () => isRoot ? foreign() : "/usr", /your own: ContreeLocal\.layer/)
   refused("a store on procfs", () => "/proc/self/task", /.+/)
 })
 
