@@ -95,7 +95,7 @@ const timedOut = (
   new Errors.OperationTimedOutError({
     method,
     operationId,
-    description: `waited ${Duration.format(limit)}`
+    description: `waited ${Duration.format(limit)}, and the run is cancelled`
   })
 
 /** `check` decides what is in the error channel, which a type knows and a value does not */

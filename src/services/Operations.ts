@@ -95,7 +95,8 @@ export interface Service {
   ) => Stream.Stream<Operation, Errors.RequestError | Errors.InvalidArgumentError>
   /**
    * Waits for the end. A failed operation is a `FailedOperationError`, a cancelled one a `CancelledOperationError`. It
-   * is not ours: neither `waitTimeout` (`OperationTimedOutError`) nor an interruption cancels it.
+   * is not ours: neither `waitTimeout` (`OperationTimedOutError`) nor an interruption cancels it. A `waitTimeout` of
+   * zero or less is over at once; without one, or with an infinite one, the end is waited for as long as it takes.
    */
   readonly wait: (
     id: Ids.OperationId,
@@ -103,7 +104,8 @@ export interface Service {
   ) => Effect.Effect<Operation, Errors.WaitError>
   /**
    * The log, from its beginning or `after` an event, and on until the operation ends; `follow: false` ends with what is
-   * there now. Breaks are mended: nothing is lost, nothing comes twice.
+   * there now. Breaks are mended: nothing is lost, nothing comes twice; where the rest of the log is gone for good, it
+   * fails with `EventStreamError`. (Without `after`, the output of a run is then still had from its status.)
    */
   readonly events: (
     id: Ids.OperationId,
@@ -176,16 +178,24 @@ const wait = (api: ApiService): Service["wait"] => (id, options) =>
     // not ours: what ends it is its end alone
     const lifecycle = Lifecycle.make({ operationId: id, cancel: Effect.void, release: Effect.void })
     const ending = Effect.map(Views.make({ api, method, lifecycle }).ending, ({ operation }) => toOperation(operation))
-    const waited = options?.waitTimeout === undefined ? ending : Effect.timeoutFail(ending, {
-      duration: options.waitTimeout,
+    // What does not exist is said at once. Anything else is mended by what follows the log.
+    const known = Effect.catchIf(
+      Effect.asVoid(api.getOperation(id)),
+      (error) => error._tag !== "NotFoundError",
+      () => Effect.void
+    )
+    const waited = Effect.zipRight(known, ending)
+    const limit = options?.waitTimeout === undefined ? Duration.infinity : Duration.decode(options.waitTimeout)
+    if (!Duration.isFinite(limit)) return yield* waited
+    return yield* Effect.timeoutFail(waited, {
+      duration: limit,
       onTimeout: () =>
         new Errors.OperationTimedOutError({
           method,
           operationId: id,
-          description: "only the waiting is over: the operation was not cancelled"
+          description: `waited ${Duration.format(limit)}; only the waiting is over: the operation was not cancelled`
         })
     })
-    return yield* waited
   }).pipe(Effect.withSpan("Contree.Operations.wait", { attributes: { "contree.operation": id } }))
 
 const attach = (deps: Gated): Service["attach"] => (id) =>

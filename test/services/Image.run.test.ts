@@ -285,6 +285,7 @@ describe("run", () => {
         yield* TestClock.adjust("10 seconds")
         const error = yield* Fiber.join(fiber)
         expect(error).toBeInstanceOf(Errors.OperationTimedOutError)
+        expect(String(error)).toContain("the run is cancelled")
       }
       expect(fake.named("cancelOperation").length).toBe(2)
     }))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { Command, Errors, Operations } from "effect-contree"
-import { type Fake, imageId, imageOf, makeFake, withFake } from "../support/fakeApi.js"
+import { Command, Errors, Ids, Operations } from "effect-contree"
+import { type Fake, imageId, imageOf, makeFake, uuid, withFake } from "../support/fakeApi.js"
 
 const over = <A, E, R>(fake: Fake, use: (operations: Operations.Service) => Effect.Effect<A, E, R>) =>
   Effect.flatMap(Operations.Operations, use).pipe(Effect.provide(withFake(fake)))
@@ -22,12 +22,31 @@ describe("operations", () => {
       const late = yield* Effect.fork(Effect.flip(over(fake, (o) => o.wait(id, { waitTimeout: "1 minute" }))))
       yield* fake.awaitCalls("operationEvents")
       yield* TestClock.adjust("1 minute")
-      expect(yield* Fiber.join(late)).toBeInstanceOf(Errors.OperationTimedOutError)
-      const fiber = yield* Effect.fork(over(fake, (o) => o.wait(id)))
-      yield* fake.awaitCalls("operationEvents", 2)
+      const timedOut = yield* Fiber.join(late)
+      expect(timedOut).toBeInstanceOf(Errors.OperationTimedOutError)
+      expect(timedOut.message).toContain("was not cancelled")
+      expect(timedOut.message).not.toContain("and was cancelled")
+      const atOnce = yield* Effect.fork(Effect.flip(over(fake, (o) => o.wait(id, { waitTimeout: -1 }))))
+      yield* TestClock.adjust("1 millis")
+      expect(yield* Fiber.join(atOnce)).toBeInstanceOf(Errors.OperationTimedOutError)
+      const before = fake.named("operationEvents").length
+      const fiber = yield* Effect.fork(over(fake, (o) => o.wait(id, { waitTimeout: Infinity })))
+      yield* fake.awaitCalls("operationEvents", before + 1)
       fake.operations[0]!.exit(3, imageId(6))
       expect(yield* Fiber.join(fiber)).toMatchObject({ id, status: "Success", resultImage: Option.some(imageId(6)) })
       expect(fake.named("cancelOperation")).toEqual([])
+    }))
+
+  it.effect("waiting for what is not there ends at once; a status that fails once does not end it", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const nobody = Ids.OperationId.make(uuid(99))
+      expect(yield* Effect.flip(over(fake, (o) => o.wait(nobody)))).toBeInstanceOf(Errors.NotFoundError)
+      expect(fake.named("getOperation").length).toBe(1)
+      expect(fake.named("operationEvents").length).toBe(0)
+      const id = yield* detached(fake)
+      fake.failures.set("getOperation", [new Errors.ServerError({ method: "x", status: 503 })])
+      expect((yield* over(fake, (o) => o.wait(id))).status).toBe("Success")
     }))
 
   it.effect("attach takes a run back: its output from the beginning, its image, and its end", () =>

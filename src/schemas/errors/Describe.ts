@@ -126,7 +126,7 @@ export const words = {
     hint: "somebody asked for it, here or elsewhere: run it again if that was not meant"
   },
   OperationTimedOutError: {
-    title: "it was not over within waitTimeout, and was cancelled",
+    title: "it was not over within waitTimeout",
     hint: "allow more with waitTimeout"
   },
   OutputTruncatedError: {
