@@ -29,16 +29,27 @@ const broken = (source: Source, what: string, retryable: boolean): EventStreamEr
     retryable
   })
 
+/** fields that a server words itself: the streams are the command's own bytes, and stay as they are */
+const worded = ["error", "reason"]
+
+const withoutSecret = (event: Event.OperationEvent, scrub: Scrub): Event.OperationEvent => {
+  const clean = worded.flatMap((key) => {
+    const text = event.data[key]
+    return typeof text === "string" ? [[key, scrub(text)] as const] : []
+  })
+  return clean.length === 0 ? event : { ...event, data: { ...event.data, ...Object.fromEntries(clean) } }
+}
+
 const eventOf = (frame: Sse.Frame, source: Source): Either.Either<Event.OperationEvent, EventStreamError> => {
   if (frame.event === "sse_error") {
     return Either.left(broken(source, frame.data === "" ? "the server ended it with an error" : frame.data, true))
   }
   const json = Either.try((): unknown => JSON.parse(frame.data))
   if (Either.isLeft(json)) return Either.left(broken(source, `after event ${frame.id}: an event is not JSON`, true))
-  return Either.mapLeft(
-    decode(json.right),
-    (error) => broken(source, `event ${frame.id} cannot be read: ${issuesOf(error)}`, true)
-  )
+  return Either.mapBoth(decode(json.right), {
+    onLeft: (error) => broken(source, `event ${frame.id} cannot be read: ${issuesOf(error)}`, true),
+    onRight: (event) => withoutSecret(event, source.scrub)
+  })
 }
 
 type EventTake = Take.Take<Event.OperationEvent, EventStreamError>

@@ -31,6 +31,10 @@ const isList = (
   list: typeof OperationList.Type
 ): list is typeof Wire.OperationSummaries.Type => Array.isArray(list)
 
+/** why an operation failed: the server's words, which end up in errors and logs, and may repeat what it was sent */
+const withoutSecret = (wiring: Wiring) => <A extends { readonly error?: string | null }>(operation: A): A =>
+  typeof operation.error === "string" ? { ...operation, error: wiring.scrub(operation.error) } : operation
+
 /** @internal */
 export const make = (wiring: Wiring): Operations => ({
   whoami: ApiRequest.json(
@@ -68,7 +72,7 @@ export const make = (wiring: Wiring): Operations => ({
       query: { ...pageOf(query), status: query.status, kind: query.kind },
       expected: []
     }, OperationList).pipe(
-      Effect.map((list) => isList(list) ? list : list.operations),
+      Effect.map((list) => (isList(list) ? list : list.operations).map(withoutSecret(wiring))),
       traced(wiring, "listOperations")
     ),
 
@@ -80,7 +84,7 @@ export const make = (wiring: Wiring): Operations => ({
       query: { inflight: options.inflight },
       expected: [404],
       operationId: id
-    }, Wire.Operation).pipe(traced(wiring, "getOperation", { "operation.id": id })),
+    }, Wire.Operation).pipe(Effect.map(withoutSecret(wiring)), traced(wiring, "getOperation", { "operation.id": id })),
 
   cancelOperation: (id: Ids.OperationId) =>
     ApiRequest.empty(wiring, {
