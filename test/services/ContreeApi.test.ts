@@ -408,6 +408,21 @@ describe("events", () => {
 })
 
 describe("retries", () => {
+  it.effect("leaves a server alone that cannot do it at all", () =>
+    Effect.gen(function*() {
+      for (const status of [501, 505]) {
+        yield* withStub(() => json(status, { error: "no such thing" }), (api, made) =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(api.whoami)
+            expect(error).toMatchObject({ _tag: "ServerError", status, retryable: false })
+            expect(error.message).toContain("this server does not offer it")
+            expect(error.message).not.toContain("try again")
+            expect((yield* Effect.flip(api.spawnInstance({ command: "true", image }))).retryable).toBe(false)
+            expect(made.requests).toHaveLength(2)
+          }), { retry: Schedule.recurs(3) })
+      }
+    }))
+
   /** lets what waits for promises alone go on: bodies of the stub are read by them */
   const settle = Effect.promise(async () => {
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
