@@ -122,6 +122,7 @@ export const open = (path: string): Effect.Effect<Database, StoreError.StoreErro
         while: (error) => error.reason === "Busy"
       })
     ),
+    // libsql has no way to finalize a statement: the files stay open until the garbage collector takes the last one.
     (handle) => Effect.sync(() => handle.close())
   ).pipe(Effect.map((handle) => {
     const connection = connect(handle)

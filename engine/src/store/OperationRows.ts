@@ -52,16 +52,3 @@ export const transition = (
     [...set.map(([, value]) => value), id, ...from]
   ) > 0
 }
-
-/**
- * @since 0.1.0
- * @category statements
- */
-export const update = (connection: Connection, id: string, fields: OperationFields): boolean => {
-  const set = assignments(fields)
-  // An update of nothing still says whether there is such an operation.
-  return connection.run(
-    `UPDATE operation SET ${["id = id", ...set.map(([sql]) => sql)].join(", ")} WHERE id = ?`,
-    [...set.map(([, value]) => value), id]
-  ) > 0
-}

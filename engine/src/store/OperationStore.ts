@@ -111,8 +111,6 @@ export interface OperationStore {
     to: string,
     fields?: OperationFields
   ) => Effect.Effect<boolean, StoreError>
-  /** Sets fields of an operation whatever its state (`metadata` of a run that goes on, say). False: no such one. */
-  readonly update: (id: OperationId, fields: OperationFields) => Effect.Effect<boolean, StoreError>
 }
 
 const idOrNull = (row: Row, column: string): ImageId | null => {
@@ -213,9 +211,6 @@ export const make = (database: Database, owner: number): OperationStore => {
           if (Owner.isOrphan(connection, id, owner)) Owner.retireDead(connection)
           return OperationRows.transition(connection, id, from, to, fields)
         }
-      ),
-
-    update: (id, fields) =>
-      database.write(`updating the operation ${id}`, (connection) => OperationRows.update(connection, id, fields))
+      )
   }
 }

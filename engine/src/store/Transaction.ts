@@ -3,11 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { ImageId, OperationId } from "effect-contree/Ids"
+import type { OperationId } from "effect-contree/Ids"
 import type { Connection } from "./Database.js"
 import * as OperationRows from "./OperationRows.js"
 import type { OperationFields } from "./OperationStore.js"
-import * as TagRows from "./TagRows.js"
 
 /**
  * What a caller may do inside a transaction of the store. Everything here is immediate and throws when it fails; it must
@@ -24,8 +23,6 @@ export interface Transaction {
     to: string,
     fields?: OperationFields
   ) => boolean
-  /** As `ImageStore.setTag`; false when there is no such image. */
-  readonly setTag: (id: ImageId, tag: string) => boolean
 }
 
 /**
@@ -33,6 +30,5 @@ export interface Transaction {
  * @category constructors
  */
 export const make = (connection: Connection): Transaction => ({
-  transition: (id, from, to, fields = {}) => OperationRows.transition(connection, id, from, to, fields),
-  setTag: (id, tag) => TagRows.set(connection, id, tag)
+  transition: (id, from, to, fields = {}) => OperationRows.transition(connection, id, from, to, fields)
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { execFileSync } from "node:child_process"
+import { rmSync } from "node:fs"
 import * as ImageTree from "../../src/image/ImageTree.js"
 import { emptyStore, folder, imageOf, isRoot, runScript } from "../store/support.js"
 
@@ -206,4 +207,31 @@ it.scoped("an image whose layer is gone says so", () =>
     const error = yield* Effect.flip(tree.stat("/"))
     expect(error.reason).toBe("Unreadable")
     expect(error.message).toContain("l/77")
+    expect(error.message).not.toContain(store.path)
+  }))
+
+it.scoped("what the host refuses is told by its code and the path of the image", () =>
+  Effect.gen(function*() {
+    const store = yield* emptyStore
+    const tree = ImageTree.make(store, yield* store.images.layers(yield* imageOf(store, "mkdir d && echo x > d/f")))
+    const { stream } = yield* tree.read("/d/f")
+    rmSync(`${store.path}/l/1/d/f`)
+    expect((yield* Effect.flip(collect(stream))).message).toBe("Unreadable: /d/f: the host answers ENOENT")
+    const long = yield* Effect.flip(tree.stat(`/${"x".repeat(5000)}`))
+    expect(long.reason).toBe("Invalid")
+    expect(long.description).toBe("a path has at most 4096 bytes, and this one has 5001")
+    expect(long.message.length).toBeLessThan(500)
+  }))
+
+it.scoped("an ordinary user is told of what cannot be packed before the first byte", () =>
+  Effect.gen(function*() {
+    const store = yield* emptyStore
+    const image = yield* imageOf(store, "mkdir d && echo x > d/f && chmod 0 d/f")
+    const tree = ImageTree.make(store, yield* store.images.layers(image))
+    if (isRoot) {
+      console.log("root reads everything: run as an ordinary user, this test looks at more")
+      expect(members(yield* Effect.flatMap(tree.archive("/"), collect))).toEqual(["d/", "d/f"])
+      return
+    }
+    expect((yield* Effect.flip(tree.archive("/"))).message).toBe("Unreadable: /d/f: the host answers EACCES")
   }))

@@ -133,8 +133,10 @@ describe("commit", () => {
       const store = yield* freshStore
       const base = yield* busybox(store)
       const before = readdirSync(`${store.path}/l`)
-      const error: StoreError = yield* Effect.flip(imageWith(store, base, "x", (image, _, tx) => {
-        tx.setTag(image, "mine")
+      const id = yield* newOperation
+      yield* store.operations.create({ id, kind: "instance" })
+      const error: StoreError = yield* Effect.flip(imageWith(store, base, "x", (_image, _size, tx) => {
+        expect(tx.transition(id, ["PENDING"], "SUCCESS")).toBe(true)
         expect(existsSync(`${store.path}/l/2/x`)).toBe(true)
         throw new Error("cancelled meanwhile")
       }))
@@ -142,7 +144,7 @@ describe("commit", () => {
       expect(readdirSync(`${store.path}/l`)).toEqual(before)
       expect(readdirSync(`${store.path}/tmp`)).toEqual([])
       expect((yield* store.images.list(page)).map(({ row }) => row.id)).toEqual([base, base])
-      expect(yield* store.images.findByTag("mine")).toEqual(Option.none())
+      expect(Option.getOrThrow(yield* store.operations.get(id)).status).toBe("PENDING")
       yield* imageWith(store, base, "x")
     }))
 

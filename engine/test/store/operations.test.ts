@@ -42,10 +42,8 @@ it.scoped("keeps every field, and says when it was made", () =>
     }
     expect(yield* store.operations.transition(id, ["PENDING"], "FAILED", fields)).toBe(true)
     expect(yield* store.operations.get(id)).toEqual(Option.some({ ...created, ...fields, status: "FAILED" }))
-    expect(yield* store.operations.update(id, { error: null })).toBe(true)
-    expect(yield* store.operations.update(id, {})).toBe(true)
+    expect(yield* store.operations.transition(id, ["FAILED"], "FAILED", { error: null })).toBe(true)
     expect(Option.getOrThrow(yield* store.operations.get(id))).toMatchObject({ error: null, duration: 1.25 })
-    expect(yield* store.operations.update(yield* newOperation, {})).toBe(false)
     expect(yield* store.operations.get("no id")).toEqual(Option.none())
   }))
 
