@@ -156,6 +156,9 @@ layer(Local.layer(), { timeout: "60 seconds" })("events", (it) => {
           type: "completion",
           data: { status: "SUCCESS", duration_ms: expect.any(Number) }
         })
+        // the same event each time, its moment too
+        const again = eventsOf((await engine.call("GET", `/v1/operations/${id}/events`)).text)
+        expect(again).toEqual(events)
       }))
   })
 
