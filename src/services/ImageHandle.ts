@@ -32,9 +32,13 @@ import * as SessionHandle from "./SessionHandle.js"
 const putTag = ({ api, gate }: Gated, id: Ids.ImageId, tag: Ids.Tag) =>
   gate.tagged(id, tag).pipe(
     Effect.zipRight(api.setImageTag(id, tag)),
-    Effect.tapError(() => gate.untagged(id, tag)),
+    Effect.tapError((error) => wasRefused(error) ? gate.untagged(id, tag) : Effect.void),
     Effect.asVoid
   )
+
+/** Only such an answer says that the tag was not set: what broke, or failed in the server, may have set it. */
+const wasRefused = (error: Errors.TagError): boolean =>
+  "status" in error && error.status !== undefined && error.status >= 400 && error.status < 500
 
 /** Names the image that was kept. The run has succeeded and cannot be taken back, so a conflict says what is there. */
 const setTag = (

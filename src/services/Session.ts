@@ -67,6 +67,9 @@ export interface Session extends Inspectable {
    * code than 0, unless `check` is set. A failure (and an interruption) leaves the tip where it was.
    *
    * The session's environment holds for it; `options` win, `env` name by name.
+   *
+   * `run`, `branch`, `checkout` and `rollback` wait for a `run` that is going on. So a stdin stream or a sink of a run
+   * must not call them on the same session: it would wait for itself, for ever.
    */
   readonly run: <
     const C extends boolean = false,
@@ -110,15 +113,18 @@ export interface Session extends Inspectable {
   readonly history: Effect.Effect<NonEmptyReadonlyArray<Node>>
   readonly branches: Effect.Effect<HashMap.HashMap<string, Ids.NodeId>>
   /**
-   * Names the tip. The name stays there while the tip moves on; naming again moves it. Fails with
+   * Names the tip, after a `run` that is going on. The name stays there while the tip moves on; naming again moves it. Fails with
    * `InvalidArgumentError` for an empty name.
    */
   readonly branch: (name: string) => Effect.Effect<Node, Errors.SessionError>
-  /** Moves the tip to a branch, or to a node by its id. Fails with `InvalidArgumentError` when there is none. */
+  /**
+   * Moves the tip to a branch, or to a node by its id, after a `run` that is going on. Fails with `InvalidArgumentError`
+   * when there is none.
+   */
   readonly checkout: (target: string | Ids.NodeId) => Effect.Effect<Node, Errors.SessionError>
   /**
-   * Moves the tip back towards the root, one node unless told otherwise. Fails with `InvalidArgumentError` when there
-   * are not so many, or `steps` is no whole number from 0.
+   * Moves the tip back towards the root, one node unless told otherwise, after a `run` that is going on. Fails with
+   * `InvalidArgumentError` when there are not so many, or `steps` is no whole number from 0.
    */
   readonly rollback: (steps?: number) => Effect.Effect<Node, Errors.SessionError>
   /** A session that begins where this one is, with its history and branches; neither sees what the other does next. */

@@ -86,6 +86,26 @@ describe("a session", () => {
       }
     }))
 
+  it.effect("branch, checkout and rollback wait for a run that is going on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const session = yield* Effect.flatMap(imageOf(fake), (image) => image.session())
+      fake.onSpawn = (o) => void o.spawned()
+      const root = yield* session.tip
+      const run = yield* Effect.fork(session.run(cmd))
+      yield* fake.awaitCalls("operationEvents")
+      const steps = yield* Effect.fork(
+        Effect.all([session.branch("after"), session.rollback(), session.checkout("after")])
+      )
+      yield* Effect.yieldNow()
+      expect(steps.unsafePoll()).toBeNull()
+      fake.operations[0]!.exit(0, imageId(8))
+      yield* Fiber.join(run)
+      const [named, back, again] = yield* Fiber.join(steps)
+      expect([named, back, again].map((node) => idOf(node.image))).toEqual([8, 1, 8].map(imageId))
+      expect(back.id).toBe(root.id)
+    }))
+
   it.effect("each session has a history of its own", () =>
     Effect.gen(function*() {
       const fake = makeFake()
@@ -184,5 +204,62 @@ describe("a scratch", () => {
       expect(fake.tags.size).toBe(0)
       expect(yield* Effect.flip(inside.exec(cmd))).toBeInstanceOf(Errors.DisposableImageRunError)
       yield* Scope.close(inner, Exit.void)
+    }))
+
+  const refusals = [
+    ["a broken connection", new Errors.TransportError({ method: "x" }), 1],
+    ["a failing server", new Errors.ServerError({ method: "x", status: 502 }), 1],
+    ["a refusal", new Errors.NotFoundError({ method: "x", status: 404 }), 0]
+  ] as const
+  it.effect.each(refusals)("after %s a tag is removed unless it was surely not set", ([, error, removals]) =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const inside = yield* Effect.flatMap(image.scratch, (scratch) => scratch.image)
+        fake.before.set(
+          "setImageTag",
+          Effect.sync(() => void (removals === 1 ? fake.tags.set("t", imageId(1)) : undefined))
+        )
+        fake.failures.set("setImageTag", [error])
+        yield* Effect.flip(inside.tagAs("t"))
+      }))
+      expect(fake.tags.size).toBe(0)
+      expect(fake.named("deleteImageTag").length).toBe(removals)
+    }))
+
+  it.effect("a tag whose setting was interrupted goes too", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const inside = yield* Effect.flatMap(image.scratch, (scratch) => scratch.image)
+        // set, and the answer never comes
+        fake.before.set("setImageTag", Effect.zipRight(Effect.sync(() => fake.tags.set("t", imageId(1))), Effect.never))
+        const fiber = yield* Effect.fork(inside.tagAs("t"))
+        yield* fake.awaitCalls("setImageTag")
+        yield* Fiber.interrupt(fiber)
+        expect(fake.tags.size).toBe(1)
+      }))
+      expect(fake.tags.size).toBe(0)
+    }))
+
+  it.effect("a tag that was taken back inside is nothing to the scratch around", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const outside = yield* Effect.flatMap(image.scratch, (scratch) => scratch.image)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const inside = yield* Effect.flatMap(outside.scratch, (scratch) => scratch.image)
+          yield* Effect.flatMap(inside.tagAs("undone"), (tagged) => tagged.untag())
+          yield* inside.tagAs("ends-inside")
+        }))
+        expect(fake.named("deleteImageTag").map((c) => c.args[1])).toEqual(["undone", "ends-inside"])
+        // somebody else's by now
+        fake.tags.set("undone", imageId(1))
+        fake.tags.set("ends-inside", imageId(1))
+      }))
+      expect([...fake.tags.keys()]).toEqual(["undone", "ends-inside"])
     }))
 })
