@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import type { Signal } from "@effect/platform/CommandExecutor"
 import type * as Effect from "effect/Effect"
 import type { Inspectable } from "effect/Inspectable"
 import type * as Stream from "effect/Stream"
@@ -53,12 +52,6 @@ export interface Any extends Inspectable {
   readonly exitCode: Effect.Effect<number | undefined, Errors.WaitError>
   /** asks the server now */
   readonly isRunning: Effect.Effect<boolean, Errors.LookupError>
-  /**
-   * Sends a signal (default `SIGTERM`) to the process and its group, and does not wait for what it does. The run goes on
-   * to its ordinary end: a `Signaled` exit, or whatever the command makes of it. Fails with `ConflictError` or
-   * `NotFoundError` when it has ended.
-   */
-  readonly kill: (signal?: Signal) => Effect.Effect<void, Errors.CancelError>
 }
 
 /**

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { Signal } from "@effect/platform/CommandExecutor"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -81,7 +80,6 @@ class ProcessImpl<I extends Image> extends Inspectable.Class implements Process<
   readonly exit: Process<I>["exit"]
   readonly exitCode: Process<I>["exitCode"]
   readonly isRunning: Process<I>["isRunning"]
-  readonly kill: Process<I>["kill"]
   readonly state: Process<I>["state"]
   readonly result: Effect.Effect<RunResult<I>, Errors.WaitError>
   readonly detach: Process<I>["detach"]
@@ -102,10 +100,6 @@ class ProcessImpl<I extends Image> extends Inspectable.Class implements Process<
       Effect.map(({ status }) => !WireModels.isTerminal(status)),
       Effect.withSpan("Contree.Process.isRunning", { attributes })
     )
-    this.kill = (signal: Signal = "SIGTERM") =>
-      api.killSubprocess(operationId, this.spid, signal.replace(/^SIG/, "")).pipe(
-        Effect.withSpan("Contree.Process.kill", { attributes: { ...attributes, "contree.signal": signal } })
-      )
     this.state = makeState(api, views)
     this.result = RunOutcome.capture({ method: "Process.result", views, toImage }).pipe(
       Effect.withSpan("Contree.Process.result", { attributes })

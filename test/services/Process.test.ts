@@ -183,16 +183,4 @@ describe("a process", () => {
         expect(Chunk.toReadonlyArray(yield* Stream.runCollect(process.state.changes))).toEqual(["Succeeded"])
       }))
     }))
-
-  it.effect("kill sends the signal's name, SIGTERM unless told otherwise", () =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      const image = yield* imageOf(fake)
-      yield* Effect.scoped(Effect.gen(function*() {
-        const process = yield* image.start(cmd)
-        yield* process.kill()
-        yield* process.kill("SIGKILL")
-      }))
-      expect(fake.named("killSubprocess").map((c) => c.args.slice(1))).toEqual([[1, "TERM"], [1, "KILL"]])
-    }))
 })
