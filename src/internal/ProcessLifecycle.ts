@@ -10,7 +10,7 @@ import type * as Ids from "../schemas/Ids.js"
 import { shielded } from "./RunShielded.js"
 
 /** How long closing a scope waits for the answer to a cancel. */
-export const cancelTimeout: Duration.Duration = Duration.seconds(10)
+const cancelTimeout: Duration.Duration = Duration.seconds(10)
 
 export interface Lifecycle {
   readonly operationId: Ids.OperationId

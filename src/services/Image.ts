@@ -101,7 +101,7 @@ export interface StartOptions<D extends boolean = boolean, F extends File.Conten
 {
   /** put in place before the command begins: by absolute destination, or a list that goes by base names into `/` */
   readonly files?: File.Files<F> | undefined
-  /** all of the command's input, then its end; default: none */
+  /** all of the command's input, then its end; default: none; 64 MiB at most (more goes in a file, with `files`) */
   readonly stdin?: string | Uint8Array | undefined
 }
 
@@ -119,6 +119,7 @@ export interface StreamOptions<C extends boolean = boolean, F extends File.Conte
   /**
    * All of the command's input, then its end; default: none. A stream is read to its end, into memory, before the run
    * is asked for: a run that reads another's output so waits for it without holding a place among the concurrent runs.
+   * More than 64 MiB is an `InvalidArgumentError`: put it in a file, with `files`, and let the command read that.
    */
   readonly stdin?: Stdin.Stdin<EI, RI> | undefined
   /** fail with `CommandFailedError` unless the command exits with 0; default: false */
@@ -178,6 +179,9 @@ export interface Image extends Pipeable, Inspectable {
    *
    * Output past `truncateOutputAt` is cut by the server, and the result says so: let the command write more than that to
    * a file, and read that.
+   *
+   * A server that is too busy to begin it (429) is asked again, as `retry` in the configuration says. By default one
+   * whose `Retry-After` is above 30 seconds is not: the run ends with `RateLimitedError`, which has the time.
    */
   readonly run: <
     const D extends boolean = true,

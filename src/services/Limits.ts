@@ -17,11 +17,11 @@ export interface Limits {
   readonly uploads: Effect.Effect<Effect.Semaphore, Errors.RequestError>
 }
 
-/** where the server keeps its limits, and what holds where it names none (for uploads it never does) */
-const onServer: { readonly [K in Kind]: { readonly key: string; readonly fallback: number } } = {
+/** where the server keeps its limits (for uploads it has none), and what holds where it names none */
+const onServer: { readonly [K in Kind]: { readonly key: string | undefined; readonly fallback: number } } = {
   runs: { key: "instance_max_concurrency", fallback: 50 },
   imports: { key: "images_import_max_concurrency", fallback: 8 },
-  uploads: { key: "", fallback: 4 }
+  uploads: { key: undefined, fallback: 4 }
 }
 
 const make = (api: ContreeApi.Service, config: ContreeConfig.Service): Limits => {
@@ -37,6 +37,7 @@ const make = (api: ContreeApi.Service, config: ContreeConfig.Service): Limits =>
     const { fallback, key } = onServer[kind]
     const configured = config.concurrency[kind]
     if (configured !== "server") return Effect.succeed(Effect.unsafeMakeSemaphore(configured))
+    if (key === undefined) return Effect.succeed(Effect.unsafeMakeSemaphore(fallback))
     let semaphore: Effect.Semaphore | undefined
     return Effect.suspend(() =>
       semaphore !== undefined ? Effect.succeed(semaphore) : Effect.map(serverLimits, (found) => {

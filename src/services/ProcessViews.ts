@@ -95,12 +95,8 @@ const settled = (
   return ask(settleTries)
 }
 
-/**
- * What an operation that did not succeed fails with.
- *
- * @internal
- */
-export const checkStatus = (
+/** What an operation that did not succeed fails with. */
+const checkStatus = (
   method: string,
   operation: Wire.Operation
 ): Effect.Effect<void, Errors.FailedOperationError | Errors.CancelledOperationError> => {

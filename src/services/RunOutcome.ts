@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { concat } from "../internal/Bytes.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
 import { preview } from "../internal/RunPreview.js"
 import { tail, tailLimit, tailText } from "../internal/RunTail.js"
@@ -103,8 +104,6 @@ const resourcesOf = ({ event, operation }: Views.Ending): Option.Option<Resource
     : Option.none()
 }
 
-const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => Output.makeCaptured(pieces, false).bytes
-
 /**
  * Keeps the last of what is added, and little more.
  *
@@ -117,13 +116,13 @@ export const makeTail = (): { readonly add: (bytes: Uint8Array) => void; readonl
     add: (bytes: Uint8Array): void => {
       pieces.push(bytes)
       size += bytes.length
-      // a chunk of a stream may be a view of a large buffer: `join` copies, so that the rest can go
+      // a chunk of a stream may be a view of a large buffer: `slice` copies, so that the rest can go
       if (size > 16 * tailLimit) {
-        pieces = [tail(join(pieces)).slice()]
+        pieces = [tail(concat(pieces)).slice()]
         size = pieces[0]?.length ?? 0
       }
     },
-    text: (): string => tailText(join(pieces))
+    text: (): string => tailText(concat(pieces))
   }
 }
 

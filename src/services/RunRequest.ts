@@ -156,12 +156,8 @@ const attributes = (method: string, path: string, content: File.Content): Checke
     integer(method, `files[${JSON.stringify(path)}].mode`, content.mode, 0, 0o7777)
   ]).pipe(Either.map(() => undefined))
 
-/**
- * Where each file goes. Two for one place are refused, whatever way it is written.
- *
- * @internal
- */
-export const placements = <F extends File.Content>(
+/** Where each file goes. Two for one place are refused, whatever way it is written. */
+const placements = <F extends File.Content>(
   method: string,
   files: File.Files<F> | undefined
 ): Checked<ReadonlyArray<Placed<F>>> =>

@@ -17,7 +17,7 @@ import {
   Stream,
   TestClock
 } from "effect"
-import { Command, Errors, File, Images, RunResult } from "effect-contree"
+import { Command, Errors, File, Files, Images, RunResult } from "effect-contree"
 import type { Wire } from "effect-contree"
 import { inspect } from "node:util"
 import { type Fake, imageId, imageOf, makeFake, uuid, withFake } from "../support/fakeApi.js"
@@ -314,6 +314,57 @@ describe("run", () => {
       const error = yield* Effect.flip(image.run(cmd, { stdin: Stream.fail("broken pipe") }))
       expect(error).toBe("broken pipe")
       expect(fake.named("spawnInstance").length).toBe(6)
+    }))
+
+  it.effect("stdin has a bound, and a stream without end is left there", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      const piece = new Uint8Array(1024 * 1024)
+      let given = 0
+      const endless = Stream.repeatEffect(Effect.sync(() => {
+        given++
+        return piece
+      }))
+      for (const stdin of [endless, new Uint8Array(64 * 1024 * 1024 + 1)]) {
+        const error = yield* Effect.flip(image.run(cmd, { stdin }))
+        expect(error).toMatchObject({ _tag: "InvalidArgumentError", argument: "stdin", method: "Image.run" })
+        expect(String(error)).toMatch(/64 MiB.*`files`/)
+      }
+      expect(given).toBe(65)
+      expect(fake.calls).toEqual([])
+    }))
+
+  it.effect("a program's own stream takes no place among the uploads: it may come from a run that uploads", () =>
+    Effect.gen(function*() {
+      const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 1 } })
+      fake.onSpawn = (o) => void o.stdout("data").exit()
+      const image = yield* imageOf(fake)
+      const made = image.stream(cmd, { files: { "/in": "x" } }).pipe(Stream.map((out) => out.bytes))
+      const fiber = yield* Effect.fork(image.run(cmd, { files: { "/out": File.stream(made) } }))
+      yield* fake.awaitCalls("uploadFile", 2)
+      expect((yield* Fiber.join(fiber)).exitCode).toBe(0)
+    }))
+
+  it.effect("uploads by a run and by hand share one limit, which no server is asked for", () =>
+    Effect.gen(function*() {
+      const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: "server" } })
+      const answer = yield* Deferred.make<void>()
+      fake.before.set("getFile", Deferred.await(answer))
+      const [images, files] = yield* Effect.all([Images.Images, Files.Files]).pipe(Effect.provide(withFake(fake)))
+      const image = yield* images.use(imageId(1))
+      const byHand = yield* Effect.fork(
+        Effect.all(["a", "b", "c"].map((text) => files.upload(text)), { concurrency: "unbounded" })
+      )
+      yield* fake.awaitCalls("getFile", 3)
+      const run = yield* Effect.fork(image.run(cmd, { files: { "/d": "d", "/e": "e" } }))
+      yield* fake.awaitCalls("getFile", 4)
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow()
+      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      expect(fake.named("getFile").length).toBe(4)
+      yield* Deferred.succeed(answer, undefined)
+      yield* Effect.all([Fiber.join(byHand), Fiber.join(run)])
+      expect(fake.named("whoami")).toEqual([])
     }))
 
   it.effect("uploads a content once, and only if it is not there", () =>
