@@ -1,16 +1,20 @@
 import type { HttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, LogLevel, Option, Redacted, Schedule, Stream, Tracer } from "effect"
+import * as Command from "effect-contree/Command"
+import * as Contree from "effect-contree/Contree"
 import type * as ContreeApi from "effect-contree/ContreeApi"
 import * as ContreeConfig from "effect-contree/ContreeConfig"
 import * as Errors from "effect-contree/Errors"
 import * as Ids from "effect-contree/Ids"
+import * as Images from "effect-contree/Images"
+import * as Operations from "effect-contree/Operations"
 import { inspect } from "node:util"
 import { expect } from "vitest"
 import { apiOn, clients, token } from "../support/httpClients.js"
 import { serve } from "../support/httpServer.js"
 import type { Handler } from "../support/httpServer.js"
-import { stub, systemError } from "../support/httpStub.js"
+import { json, stub, systemError } from "../support/httpStub.js"
 
 const image = Ids.ImageId.make("00000000-0000-4000-8000-000000000001")
 const operation = Ids.OperationId.make("00000000-0000-4000-8000-000000000002")
@@ -176,7 +180,155 @@ describe.each(clients)("on %s", (_, client) => {
     })))
 })
 
+/** a service whose operations end as told, and say why with all that the requests held */
+const service =
+  (status: "SUCCESS" | "FAILED" | "CANCELLED", said: string): Handler => async ({ body, json, open, request }) => {
+    const url = request.url!
+    await body
+    const operationOf = {
+      uuid: operation,
+      kind: "instance",
+      status,
+      error: said,
+      metadata: {
+        command: "true",
+        result: {
+          state: { exit_code: 3, signal: -1, timed_out: false },
+          stdout: { value: "", encoding: "ascii" },
+          stderr: { value: "", encoding: "ascii" }
+        }
+      }
+    }
+    const event = (id: number, type: string, data: unknown) =>
+      `id: ${id}\ndata: ${JSON.stringify({ id, ts: "2026-01-01T00:00:00Z", type, data, spid: 0 })}\n\n`
+    if (request.method === "POST" && url.endsWith("/instances")) return json(201, { uuid: operation })
+    if (url.includes("/events")) {
+      const log = [
+        event(0, "network", { interfaces: [], error: said }),
+        event(1, "shutdown", { stopped_at: "2026-01-01T00:00:00Z", reason: said }),
+        event(2, "completion", { status, duration_ms: 1, error: said }),
+        event(3, "later", { error: said })
+      ]
+      return open(200, { "content-type": "text/event-stream" }).end(log.join(""))
+    }
+    if (url.includes(`/operations/${operation}`)) return json(200, operationOf)
+    if (url.includes("/operations")) return json(200, [operationOf])
+    return json(500, { error: said })
+  }
+
+/** what programs do with the services over the API; each result, failure, span and log is searched for the token */
+const throughLayer = (client: Layer.Layer<HttpClient.HttpClient>, baseUrl: string) =>
+  Effect.gen(function*() {
+    const { layer, logs, spans } = recorded()
+    const ends = new Set<string>()
+    const uses = Effect.gen(function*() {
+      const images = yield* Images.Images
+      const operations = yield* Operations.Operations
+      const of = yield* images.use(image)
+      const command = Command.exec("true", [token])
+      const calls: ReadonlyArray<Effect.Effect<unknown, Errors.ContreeError>> = [
+        of.run(command, { check: true }),
+        of.run(command, { disposable: false, tag: "t:1" }),
+        of.run(command, { stdin: token, env: { SECRET: token } }),
+        Stream.runDrain(of.stream(command, { check: true })),
+        Effect.scoped(Effect.flatMap(of.start(command), (process) => process.result)),
+        of.ls(`/${token}`),
+        of.readText("/a"),
+        of.grep(token),
+        images.use("tag:t", { strict: true }),
+        images.list(),
+        operations.get(operation),
+        operations.list(),
+        operations.wait(operation),
+        Effect.map(Stream.runCollect(operations.events(operation)), (events) => JSON.stringify([...events])),
+        Effect.scoped(Effect.flatMap(operations.attach(operation), (process) => process.result))
+      ]
+      for (const call of calls) {
+        const exit = yield* Effect.exit(call)
+        expectNoToken(exit)
+        if (Exit.isSuccess(exit)) {
+          ends.add("Success")
+          expectNoToken(exit.value)
+          continue
+        }
+        expectNoToken(Cause.pretty(exit.cause, { renderErrorCause: true }))
+        const error = Option.getOrThrow(Cause.failureOption(exit.cause))
+        expectNoToken(error)
+        ends.add(error._tag)
+        yield* Effect.logError("it failed", exit.cause)
+      }
+    })
+    const config = { token: Redacted.make(token), baseUrl, retry: Schedule.stop }
+    yield* uses.pipe(
+      Effect.provide(Contree.layer(config).pipe(Layer.provide(client))),
+      Effect.provide(layer)
+    )
+    expect(spans.length).toBeGreaterThan(10)
+    spans.forEach(expectNoToken)
+    logs.forEach(expectNoToken)
+    return ends
+  })
+
+describe.each(clients)("the whole SDK on %s", (_, client) => {
+  it.live("shows the token nowhere, though operations and events repeat it", () =>
+    Effect.gen(function*() {
+      const ends = new Set<string>()
+      for (const status of ["SUCCESS", "FAILED", "CANCELLED"] as const) {
+        const said = `bad header: Bearer ${token}, ${encodeURIComponent(token)}`
+        const found = yield* Effect.scoped(
+          Effect.flatMap(serve(service(status, said)), (server) => throughLayer(client, server.url))
+        )
+        found.forEach((end) => ends.add(end))
+      }
+      for (const end of ["Success", "FailedOperationError", "CommandFailedError", "CancelledOperationError"]) {
+        expect([...ends]).toContain(end)
+      }
+    }), 60_000)
+})
+
 describe("without a network", () => {
+  it.effect("keeps the output of a command as it is, and scrubs what the server words", () =>
+    Effect.gen(function*() {
+      const said = (type: string, data: unknown) =>
+        `data: ${JSON.stringify({ id: 0, ts: "2026-01-01T00:00:00Z", type, data })}\n\n`
+      const output = { value: token, encoding: "ascii" }
+      const { layer } = stub((_, request) =>
+        request.url.includes("/events")
+          ? new Response(said("stdout", output) + said("completion", { status: "FAILED", error: `x ${token}` }))
+          : json(
+            200,
+            request.url.includes(operation)
+              ? { uuid: operation, status: "FAILED", error: `x ${token}` }
+              : { operations: [{ uuid: operation, error: `x ${token}` }, { uuid: operation, error: null }] }
+          )
+      )
+      yield* Effect.scoped(Effect.flatMap(apiOn(layer, "http://contree.test"), (api) =>
+        Effect.gen(function*() {
+          const events = [...yield* Stream.runCollect(api.operationEvents(operation))]
+          expect(events.map(({ data }) => data)).toEqual([output, { status: "FAILED", error: "x <redacted>" }])
+          expect((yield* api.getOperation(operation)).error).toBe("x <redacted>")
+          expect((yield* api.listOperations()).map(({ error }) => error)).toEqual(["x <redacted>", null])
+        })))
+    }))
+
+  it.effect("shows no token that is a tag by mistake in the spans of readers", () =>
+    Effect.gen(function*() {
+      const { layer, spans } = recorded()
+      const { layer: client } = stub(() => json(500, {}))
+      const tag = "secret-tag-0123456789"
+      const config = { token: Redacted.make(tag), baseUrl: "http://contree.test", retry: Schedule.stop }
+      yield* Effect.gen(function*() {
+        const of = yield* (yield* Images.Images).use(`tag:${tag}`)
+        yield* Effect.ignore(of.ls())
+        yield* Effect.ignore(of.grep("x"))
+        yield* Effect.ignore(Stream.runDrain(of.archive("/")))
+      }).pipe(Effect.provide(Contree.layer(config).pipe(Layer.provide(client))), Effect.provide(layer))
+      // The handle that `use` gives holds the tag it was given: what the readers' own spans say is looked at.
+      const readers = spans.filter((span) => /'Contree\.(Image|Api)\./.test(inspect(span)))
+      expect(readers.length).toBeGreaterThan(3)
+      expect(inspect(readers, { depth: null })).not.toContain(tag)
+    }))
+
   it.effect("no cause of a client shows the token, whatever the client says", () =>
     Effect.gen(function*() {
       const nested = Object.assign(systemError("ECONNRESET", `header ${token} is bad`), {
