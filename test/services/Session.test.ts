@@ -211,22 +211,25 @@ describe("a scratch", () => {
     ["a failing server", new Errors.ServerError({ method: "x", status: 502 }), 1],
     ["a refusal", new Errors.NotFoundError({ method: "x", status: 404 }), 0]
   ] as const
-  it.effect.each(refusals)("after %s a tag is removed unless it was surely not set", ([, error, removals]) =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      const image = yield* imageOf(fake)
-      yield* Effect.scoped(Effect.gen(function*() {
-        const inside = yield* Effect.flatMap(image.scratch, (scratch) => scratch.image)
-        fake.before.set(
-          "setImageTag",
-          Effect.sync(() => void (removals === 1 ? fake.tags.set("t", imageId(1)) : undefined))
-        )
-        fake.failures.set("setImageTag", [error])
-        yield* Effect.flip(inside.tagAs("t"))
-      }))
-      expect(fake.tags.size).toBe(0)
-      expect(fake.named("deleteImageTag").length).toBe(removals)
-    }))
+  it.effect.each(refusals)(
+    "after %s a tag is removed unless it was surely not set",
+    ([, error, removals]) =>
+      Effect.gen(function*() {
+        const fake = makeFake()
+        const image = yield* imageOf(fake)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const inside = yield* Effect.flatMap(image.scratch, (scratch) => scratch.image)
+          fake.before.set(
+            "setImageTag",
+            Effect.sync(() => void (removals === 1 ? fake.tags.set("t", imageId(1)) : undefined))
+          )
+          fake.failures.set("setImageTag", [error])
+          yield* Effect.flip(inside.tagAs("t"))
+        }))
+        expect(fake.tags.size).toBe(0)
+        expect(fake.named("deleteImageTag").length).toBe(removals)
+      })
+  )
 
   it.effect("a tag whose setting was interrupted goes too", () =>
     Effect.gen(function*() {
