@@ -47,12 +47,14 @@ export class Server extends Context.Tag("contree-local/Server")<Server, Address>
  * used, or no port can be had. Its description says what to do.
  *
  * @example
+ * ```ts
  * import { Effect } from "effect"
  * import { ContreeLocal } from "contree-local"
  *
  * const program = Effect.map(ContreeLocal.Server, ({ url }) => `listening on ${url}`)
  *
  * export const run = program.pipe(Effect.provide(ContreeLocal.layerServer({ network: "none" })))
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -67,6 +69,7 @@ export const layerServer = (options: Options = {}): Layer.Layer<Server, EngineEr
  * Fails with `EngineError`, like `layerServer`.
  *
  * @example
+ * ```ts
  * import { Effect } from "effect"
  * import { Command, Images } from "effect-contree"
  * import { ContreeLocal } from "contree-local"
@@ -78,6 +81,7 @@ export const layerServer = (options: Options = {}): Layer.Layer<Server, EngineEr
  * })
  *
  * export const run = program.pipe(Effect.provide(ContreeLocal.layer()))
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -10,7 +10,8 @@ import type { ChainExit } from "./LiveChain.js"
 import * as ShimReport from "./ShimReport.js"
 
 const full = /no space left|quota exceeded/i
-const impossibleFile = /made anew for every run|is a directory|not a directory|file exists|too many levels|file name too long/i
+const impossibleFile =
+  /made anew for every run|is a directory|not a directory|file exists|too many levels|file name too long/i
 
 const withReason = (reason: BoxError["reason"], description: string): BoxError => new BoxError({ reason, description })
 

@@ -53,7 +53,6 @@ const packages: Record<string, string> = {
   bwrap: "bubblewrap",
   unshare: "util-linux",
   setpriv: "util-linux",
-  nsenter: "util-linux",
   busybox: "busybox-static"
 }
 
@@ -170,7 +169,6 @@ export const find = {
   bwrap: findTool("bwrap", ["--args", "--perms", "--size", "--cap-add", "--remount-ro"]),
   unshare: findTool("unshare", ["--kill-child", "--map-root-user"]),
   setpriv: findTool("setpriv", ["--pdeathsig", "--reuid", "--clear-groups"]),
-  nsenter: findTool("nsenter", ["--preserve-credentials"]),
   busybox: findBusybox
 } as const
 

@@ -66,7 +66,6 @@ const toolChecks = Effect.gen(function*() {
     one("bubblewrap", Tools.find.bwrap, ["--version"]),
     one("unshare", Tools.find.unshare, ["--version"]),
     one("setpriv", Tools.find.setpriv, ["--version"]),
-    one("nsenter", Tools.find.nsenter, ["--version"]),
     one("busybox", Tools.find.busybox, ["--help"])
   ], { concurrency: "unbounded" })
 })
@@ -132,11 +131,14 @@ const storeAndBox = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effe
   Effect.gen(function*() {
     const refused = yield* Effect.try({ try: () => refuseStore(store), catch: attemptError })
     if (refused !== undefined) return [refused]
-    return yield* withProbe(store, (probe) =>
-      Effect.flatMap(checkStore(store, probe, mode, tools), (checked) =>
-        checked.status === "failed"
-          ? Effect.succeed([checked])
-          : Effect.map(box(probe, mode, tools), (ran) => [checked, ran])))
+    return yield* withProbe(
+      store,
+      (probe) =>
+        Effect.flatMap(checkStore(store, probe, mode, tools), (checked) =>
+          checked.status === "failed"
+            ? Effect.succeed([checked])
+            : Effect.map(box(probe, mode, tools), (ran) => [checked, ran]))
+    )
   }).pipe(Effect.catchAll((error) => Effect.succeed([unwritable(store, error)])))
 
 /**

@@ -175,12 +175,13 @@ export const isUnchanged = (upper: string, layer: Layer, below: Node): Effect.Ef
     const pairs: Array<Pair> = []
     const failed = fromCause("comparing what the run left with its image")
     return Effect.tryPromise({
-      try: async () =>
-        await Steps.inTurns(mayEqual(layer, "", below, false, pairs)) && await sameContent(pairs),
+      try: async () => await Steps.inTurns(mayEqual(layer, "", below, false, pairs)) && await sameContent(pairs),
       catch: (cause) => cause
     }).pipe(
       // What cannot be read cannot be called equal.
-      Effect.catchAll((cause) => isDenied(cause) || isTooDeep(cause) ? Effect.succeed(false) : Effect.fail(failed(cause))),
+      Effect.catchAll((cause) =>
+        isDenied(cause) || isTooDeep(cause) ? Effect.succeed(false) : Effect.fail(failed(cause))
+      ),
       Effect.flatMap((same) => {
         const inner = pairs.filter((pair) => pair.relative !== "")
         return same && inner.length > 0 ? sameExtended(upper, inner) : Effect.succeed(same)

@@ -46,7 +46,8 @@ const fromReport = (report: BoxReport, disposable: boolean): RunOutcome => {
   if (report.killedFromOutside) {
     return {
       _tag: "Broken",
-      error: "the sandbox was killed as a whole, and nothing of it is kept: by the machine for want of memory, by hand, " +
+      error:
+        "the sandbox was killed as a whole, and nothing of it is kept: by the machine for want of memory, by hand, " +
         "or by its own command (`kill -9 -1`)",
       report
     }

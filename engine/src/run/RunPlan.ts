@@ -112,7 +112,9 @@ export const make = (
     const tree = ImageTree.make(store, layers)
     yield* checkCwd(tree, request)
     // those that no image could take have their own, clearer refusal
-    const inImage = request.files.map((file) => file.destination).filter((path) => !/^\/(dev|proc|sys)(\/|$)/.test(path))
+    const inImage = request.files.map((file) => file.destination).filter((path) =>
+      !/^\/(dev|proc|sys)(\/|$)/.test(path)
+    )
     yield* Destination.check(tree, inImage)
     const operationId = OperationId.make(randomUUID())
     const home = Environment.homeOf(request.uid, yield* passwdOf(tree))
@@ -135,8 +137,10 @@ export const make = (
       network: request.network,
       maxLayerBytes: request.maxLayerBytes
     }
-    yield* Effect.mapError(launcher.validate(spec), (error) =>
-      error.reason === "UnsupportedUser" ? unprocessable(error.description) : badRequest(error.description))
+    yield* Effect.mapError(
+      launcher.validate(spec),
+      (error) => error.reason === "UnsupportedUser" ? unprocessable(error.description) : badRequest(error.description)
+    )
     const envToKeep = request.preserveEnv ? Environment.merge(image.env, request.env) : image.env
     return { operationId, imageId: image.id, request, spec, envToKeep }
   })

@@ -62,7 +62,11 @@ const ofPath = (error: PathError): Refusal => {
     case "Loop":
       return unprocessable(`too many symbolic links: ${path}`)
     case "Invalid":
-      return badRequest(`path must be absolute and without a NUL byte: ${path}`)
+      return badRequest(
+        error.description === undefined
+          ? `path must be absolute and without a NUL byte: ${path}`
+          : `${error.description}: ${path.slice(0, 100)}...`
+      )
     case "Unreadable":
       return unprocessable(`the engine cannot read ${path}: ${withoutPaths(error.description ?? "permission denied")}`)
   }

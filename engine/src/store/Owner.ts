@@ -23,7 +23,9 @@ const startedAt = (pid: number): string | undefined => {
     return /^[ZX]$/.test(fields[0] ?? "") ? undefined : fields[19]
   } catch (cause) {
     // Whoever cannot be looked at, since this process has too many files open, say, is not dead for that.
-    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ESRCH")) return undefined
+    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ESRCH")) {
+      return undefined
+    }
     throw cause
   }
 }

@@ -128,7 +128,12 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
     for (const level of [0, 1, 2, 3]) {
       it.effect(`at level ${level} is a failure, not an exit`, () =>
         Effect.gen(function*() {
-          expect(yield* killLevel(level)).toMatchObject({ code: -1, signal: -1, killedFromOutside: true, timedOut: false })
+          expect(yield* killLevel(level)).toMatchObject({
+            code: -1,
+            signal: -1,
+            killedFromOutside: true,
+            timedOut: false
+          })
         }))
     }
 

@@ -27,7 +27,6 @@ describe("the doctor", () => {
         "bubblewrap",
         "unshare",
         "setpriv",
-        "nsenter",
         "busybox",
         "namespaces",
         "process limit",

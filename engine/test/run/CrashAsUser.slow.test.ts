@@ -54,6 +54,8 @@ describe("the same as an ordinary user, whose chain begins with a user namespace
       }
       expect(Fs.statSync(`${store}/contree.db`).uid).toBe(nobody)
       expect([operations.size > 0, images > 0]).toEqual([true, true])
-      console.log(`${kills} kills as uid ${nobody}: ${operations.size} operations, ${images} images known to be committed`)
+      console.log(
+        `${kills} kills as uid ${nobody}: ${operations.size} operations, ${images} images known to be committed`
+      )
     }), 900_000)
 })

@@ -55,38 +55,45 @@ describe("a full disk", () => {
       })
     }))
 
-  it.scopedLive("that stays full ends the run for whoever asks, and the row follows when there is room", () =>
-    Effect.gen(function*() {
-      const store = yield* smallDisk
-      const client = yield* Local.startOn(store)
-      yield* Effect.promise(async () => {
-        const id = await client.spawn({ command: "echo on; sleep 1000", shell: true, disposable: true })
-        const follower = await client.follow(`/v1/operations/${id}/events?follow=1`)
-        await follower.until((text) => text.includes("event: stdout"))
-        const fillers = [fill(store, 0)]
-        const kept = setInterval(() => {
-          try {
-            const path = `${store}/filler-${fillers.length}`
-            fillers.push(path)
-            Fs.writeFileSync(path, Buffer.alloc(4_000_000))
-          } catch {
-            // full: as it should be
+  it.scopedLive(
+    "that stays full ends the run for whoever asks, and the row follows when there is room",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* smallDisk
+        const client = yield* Local.startOn(store)
+        yield* Effect.promise(async () => {
+          const id = await client.spawn({ command: "echo on; sleep 1000", shell: true, disposable: true })
+          const follower = await client.follow(`/v1/operations/${id}/events?follow=1`)
+          await follower.until((text) => text.includes("event: stdout"))
+          const fillers = [fill(store, 0)]
+          const kept = setInterval(() => {
+            try {
+              const path = `${store}/filler-${fillers.length}`
+              fillers.push(path)
+              Fs.writeFileSync(path, Buffer.alloc(4_000_000))
+            } catch {
+              // full: as it should be
+            }
+          }, 5)
+          expect((await client.call("DELETE", `/v1/operations/${id}`)).status).toBe(202)
+          expect(await follower.end).toBe(true)
+          expect(Local.eventsOf(follower.text()).at(-1)).toMatchObject({
+            type: "completion",
+            data: { status: "CANCELLED" }
+          })
+          const operation = (await client.call("GET", `/v1/operations/${id}`)).json
+          expect([operation.status, operation.result]).toEqual(["CANCELLED", { image: null, tag: null }])
+          expect((await client.call("DELETE", `/v1/operations/${id}`)).status).toBe(409)
+          clearInterval(kept)
+          for (const path of fillers) Fs.rmSync(path, { force: true })
+          const rows = async () => (await client.call("GET", "/v1/operations?status=CANCELLED")).json
+          for (let tries = 0; (await rows()).length === 0 && tries < 400; tries += 1) {
+            await new Promise((resolve) => setTimeout(resolve, 25))
           }
-        }, 5)
-        expect((await client.call("DELETE", `/v1/operations/${id}`)).status).toBe(202)
-        expect(await follower.end).toBe(true)
-        expect(Local.eventsOf(follower.text()).at(-1)).toMatchObject({ type: "completion", data: { status: "CANCELLED" } })
-        const operation = (await client.call("GET", `/v1/operations/${id}`)).json
-        expect([operation.status, operation.result]).toEqual(["CANCELLED", { image: null, tag: null }])
-        expect((await client.call("DELETE", `/v1/operations/${id}`)).status).toBe(409)
-        clearInterval(kept)
-        for (const path of fillers) Fs.rmSync(path, { force: true })
-        const rows = async () => (await client.call("GET", "/v1/operations?status=CANCELLED")).json
-        for (let tries = 0; (await rows()).length === 0 && tries < 400; tries += 1) {
-          await new Promise((resolve) => setTimeout(resolve, 25))
-        }
-        expect((await rows())[0].uuid).toBe(id)
-        expect((await client.run({ command: "echo x > /f", shell: true })).status).toBe("SUCCESS")
-      })
-    }), 60_000)
+          expect((await rows())[0].uuid).toBe(id)
+          expect((await client.run({ command: "echo x > /f", shell: true })).status).toBe("SUCCESS")
+        })
+      }),
+    60_000
+  )
 })

@@ -316,7 +316,8 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
     it.effect("have no place in folders, nor below links into what is made anew", () =>
       withEngine(async (engine) => {
         const { json: { uuid } } = await engine.call("POST", "/v1/files", { body: "x" })
-        const script = "ln -s /dev/shm /shm; ln -s /proc/sys /d; mkdir /e; ln -s ../d /e/f; ln -s /e /g; ln -s / /r; : > /h"
+        const script =
+          "ln -s /dev/shm /shm; ln -s /proc/sys /d; mkdir /e; ln -s ../d /e/f; ln -s /e /g; ln -s / /r; : > /h"
         const { result_image_uuid: image } = await engine.run({ command: script, shell: true })
         const spawn = (path: string) =>
           engine.call("POST", "/v1/instances", { body: { image, command: "true", files: { [path]: { uuid } } } })

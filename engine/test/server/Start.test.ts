@@ -28,7 +28,8 @@ describe("options", () => {
 
 describe("failures", () => {
   it("tell clients no path of the host", () => {
-    const description = "making it: ENOENT: no such file or directory, mkdir '/home/me/store/tmp/x'; see /home/me/store."
+    const description =
+      "making it: ENOENT: no such file or directory, mkdir '/home/me/store/tmp/x'; see /home/me/store."
     for (const reason of ["Busy", "DiskFull", "Unusable"] as const) {
       const { error } = Failure.toRefusal(new StoreError({ reason, description }))
       expect(error).not.toContain("/home")

@@ -123,13 +123,19 @@ const orphaned = (look: (store: Store.Store, id: OperationId) => Effect.Effect<u
 
 describe("a store that is open when another process is killed sees the other's operation ended", () => {
   it.scoped("when it is read", () =>
-    orphaned((store, id) => Effect.map(store.operations.get(id), Option.map(({ status }) => status)), Option.some("FAILED")))
+    orphaned(
+      (store, id) => Effect.map(store.operations.get(id), Option.map(({ status }) => status)),
+      Option.some("FAILED")
+    ))
 
   it.scoped("when it is to be cancelled", () =>
     orphaned((store, id) => store.operations.transition(id, ["PENDING", "EXECUTING"], "CANCELLED"), false))
 
   it.scoped("when it is listed by its state", () =>
-    orphaned((store) => store.operations.list({ ...page, status: "FAILED" }).pipe(Effect.map((rows) => rows.length)), 1))
+    orphaned(
+      (store) => store.operations.list({ ...page, status: "FAILED" }).pipe(Effect.map((rows) => rows.length)),
+      1
+    ))
 })
 
 it.scoped("a check of the machine keeps its folder while its process lives", () =>
