@@ -20,7 +20,7 @@ export interface Source {
   readonly scrub: Scrub
 }
 
-/** what broke may be resumed from the last event: another connection reads it anew */
+/** a connection that ends early may be resumed from the last event; an event that cannot be read stays as it is */
 const broken = (source: Source, what: string, retryable: boolean): EventStreamError =>
   new EventStreamError({
     method: source.method,
@@ -45,9 +45,9 @@ const eventOf = (frame: Sse.Frame, source: Source): Either.Either<Event.Operatio
     return Either.left(broken(source, frame.data === "" ? "the server ended it with an error" : frame.data, true))
   }
   const json = Either.try((): unknown => JSON.parse(frame.data))
-  if (Either.isLeft(json)) return Either.left(broken(source, `after event ${frame.id}: an event is not JSON`, true))
+  if (Either.isLeft(json)) return Either.left(broken(source, `after event ${frame.id}: an event is not JSON`, false))
   return Either.mapBoth(decode(json.right), {
-    onLeft: (error) => broken(source, `event ${frame.id} cannot be read: ${issuesOf(error)}`, true),
+    onLeft: (error) => broken(source, `event ${frame.id} cannot be read: ${issuesOf(error)}`, false),
     onRight: (event) => withoutSecret(event, source.scrub)
   })
 }

@@ -8,10 +8,8 @@ import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { concat } from "../internal/Bytes.js"
-import { scrubber } from "../internal/HttpText.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
@@ -95,14 +93,12 @@ const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array =>
  * @internal
  */
 export const make = (
-  { api, config }: Machine,
+  { api, scrub }: Machine,
   image: string,
   resolve: (method: string) => Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError>
 ): Reader => {
   const span = (method: string) => {
-    // a tag may be anything that looks like one, also the token by mistake
-    const shown = scrubber(Redacted.value(config.token))(image)
-    return { name: `Contree.${method}`, options: { attributes: { "contree.image": shown } } }
+    return { name: `Contree.${method}`, options: { attributes: { "contree.image": scrub(image) } } }
   }
   const at = <A, E>(
     method: string,

@@ -120,7 +120,9 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
     )
 
   readonly #span = (method: string) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.withSpan(self, `Contree.${method}`, { attributes: { "contree.image": wireName(this.#ref) } })
+    Effect.withSpan(self, `Contree.${method}`, {
+      attributes: { "contree.image": this.#deps.scrub(wireName(this.#ref)) }
+    })
 
   get state(): Image["state"] {
     return Effect.sync(() => this.#deps.gate.isOpen() ? "Pulled" : "Disposed")
@@ -133,7 +135,9 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
 
   readonly stream: Image["stream"] = (command, options = {}) =>
     ImageRuns.stream("Image.stream", target(this.#deps, wireName(this.#ref), true), command, options).pipe(
-      Stream.withSpan("Contree.Image.stream", { attributes: { "contree.image": wireName(this.#ref) } })
+      Stream.withSpan("Contree.Image.stream", {
+        attributes: { "contree.image": this.#deps.scrub(wireName(this.#ref)) }
+      })
     )
 
   readonly start: Image["start"] = <const D extends boolean = true, const F extends File.Content = never>(

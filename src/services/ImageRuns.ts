@@ -100,8 +100,8 @@ export const start = <I extends Image, F extends File.Content, EI, RI>(
     const stdin = yield* collect(method, options.stdin)
     const files = yield* Uploads.place(deps, plan.files)
     yield* Effect.annotateCurrentSpan({
-      "contree.image": target.image,
-      "contree.command": command._tag === "Exec" ? command.path : "shell"
+      "contree.image": deps.scrub(target.image),
+      "contree.command": deps.scrub(command._tag === "Exec" ? command.path : "shell")
     })
     const request = { ...plan.request, image: target.image, ...files, ...RunRequest.withStdin(stdin) }
     const lifecycle = yield* launch(deps, method, request)

@@ -75,7 +75,7 @@ export interface ListOptions {
   readonly status?: Exclude<Status, "Unknown"> | undefined
   readonly kind?: "instance" | "image_import" | undefined
   readonly since?: When | undefined
-  /** default: a minute from now (clocks differ), so that pages do not shift while they are read */
+  /** default: a minute from now, since clocks differ */
   readonly until?: When | undefined
 }
 

@@ -121,7 +121,10 @@ describe("Reference.parse", () => {
           if (Either.isRight(parsed)) {
             expect(Reference.parse(Reference.format(parsed.right))).toEqual(parsed)
             // whatever came in, nothing that climbs or escapes comes out
-            expect(Reference.format(parsed.right)).not.toMatch(/[%\s]|(^|\/)\.\.?(\/|$)/)
+            // (a tag may have such a part: it is data of a query or a body, never of a path)
+            if (parsed.right._tag !== "Tag") {
+              expect(Reference.format(parsed.right)).not.toMatch(/[%\s]|(^|\/)\.\.?(\/|$)/)
+            }
           }
         }
       ),

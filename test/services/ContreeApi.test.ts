@@ -367,7 +367,7 @@ describe("events", () => {
         expect(ids).toEqual([0, 1])
         expect(Either.isLeft(result) && result.left).toMatchObject({
           _tag: "EventStreamError",
-          retryable: true,
+          retryable: false,
           operationId: operation
         })
         expect(String(result)).not.toContain("secret-value")

@@ -154,7 +154,8 @@ layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) =>
         expect(
           text(
             (yield* box.sh(
-              "(echo hi | nc -l -p 8080 &); until nc -w 2 127.0.0.1 8080 </dev/null 2>/dev/null; do :; done"
+              // nc may hang up before the other side has written: both go on until it came through
+              "(while :; do echo hi | nc -l -p 8080; done &); while [ -z \"$r\" ]; do r=$(nc -w 2 127.0.0.1 8080 </dev/null 2>/dev/null); done; echo $r"
             )).stdout
           )
         ).toBe("hi\n")

@@ -61,7 +61,7 @@ export class CancelledOperationError extends make<CancelledOperationError>()("Ca
 }
 
 /**
- * `waitTimeout`, our own clock, ran out; the operation was cancelled.
+ * `waitTimeout`, our own clock, ran out. `run` and `stream` have cancelled the operation; `Operations.wait` has not.
  *
  * @since 0.1.0
  * @category operation errors

@@ -87,7 +87,7 @@ export type TagError = LookupError | ConflictError | DisposableImageRunError
 export type UploadError = RequestError
 
 /**
- * Cancelling an operation or killing a process.
+ * Cancelling an operation.
  *
  * @since 0.1.0
  * @category unions
