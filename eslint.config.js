@@ -15,7 +15,16 @@ const noBarrel = {
 }
 
 export default tseslint.config(
-  globalIgnores(["**/node_modules/", "**/dist/", "docs/modules/", ".check/", "coverage/", "test/house/fixtures/", "test/types/programs/", "examples/thirty-lines.ts"]),
+  globalIgnores([
+    "**/node_modules/",
+    "**/dist/",
+    "docs/modules/",
+    ".check/",
+    "coverage/",
+    "test/house/fixtures/",
+    "test/types/programs/",
+    "examples/thirty-lines.ts"
+  ]),
   {
     files: ["**/*.ts", "**/*.js", "**/*.cjs"],
     plugins: {

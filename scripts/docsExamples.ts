@@ -66,8 +66,12 @@ export const checkExamples = (root: string): number => {
       files.set(file, page)
     }
   }
-  const unfenced = pagesOf(root).filter((page) => /@example\n\s*\* (?!```)/.test(readFileSync(`${root}/${page}`, "utf8")))
-  if (unfenced.length > 0) throw new ToolFailed(`@example without a \`\`\`ts fence, so nobody checks it: ${unfenced.join(", ")}`)
+  const unfenced = pagesOf(root).filter((page) =>
+    /@example\n\s*\* (?!```)/.test(readFileSync(`${root}/${page}`, "utf8"))
+  )
+  if (unfenced.length > 0) {
+    throw new ToolFailed(`@example without a \`\`\`ts fence, so nobody checks it: ${unfenced.join(", ")}`)
+  }
   if (files.size === 0) return 0
   writeFileSync(
     `${directory}/tsconfig.json`,
