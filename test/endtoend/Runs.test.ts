@@ -5,7 +5,7 @@ import { engineLayer, eventually, processesWith } from "../support/engine.js"
 
 const busybox = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
 
-layer(engineLayer(), { timeout: "30 seconds" })("real runs", (it) => {
+layer(engineLayer(), { timeout: "5 minutes" })("real runs", (it) => {
   it.effect("branches of one image do not see each other", () =>
     Effect.gen(function*() {
       const base = yield* busybox

@@ -15,7 +15,7 @@ const pause = (millis: number): Promise<void> => new Promise((resolve) => setTim
 const left = (store: string, upper: string): ReadonlyArray<string> =>
   Fs.readdirSync(`${store}/${upper.slice(0, -2)}`).sort()
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })("the end of a box", (it) => {
+layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
   describe("a timeout", () => {
     it.effect("kills the command and everything that it started", () =>
       Effect.gen(function*() {

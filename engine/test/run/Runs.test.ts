@@ -11,7 +11,7 @@ const withEngine = (use: (engine: Local.Engine) => Promise<void>) =>
 const eventsOfRun = async (engine: Local.Client, id: string): Promise<ReadonlyArray<Local.Event>> =>
   eventsOf((await engine.call("GET", `/v1/operations/${id}/events?follow=1`)).text)
 
-layer(Local.layer({ concurrency: 4 }), { timeout: "60 seconds" })("runs", (it) => {
+layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) => {
   it.effect("answer with their id, their place, and the request with its defaults", () =>
     withEngine(async (engine) => {
       const answer = await engine.call("POST", "/v1/instances", {

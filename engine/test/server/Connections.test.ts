@@ -57,7 +57,7 @@ describe("a streamed answer", () => {
     }))
 })
 
-layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_000 }), { timeout: "60 seconds" })(
+layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
   "connections",
   (it) => {
     it.effect("that stop half way are cut, and leave nothing", () =>
