@@ -4,6 +4,9 @@
  *
  * @since 0.1.0
  */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type { Path } from "@effect/platform/Path"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Effect from "effect/Effect"
 import type { Inspectable } from "effect/Inspectable"
@@ -18,7 +21,16 @@ import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as File from "./File.js"
 import type { Entry, GrepOptions, GrepResult, Info } from "./ImageData.js"
-import type { CheckError, Environment, RunOptions, StartOptions, StreamOptions } from "./ImageOptions.js"
+import * as ImageFileSystem from "./ImageFileSystem.js"
+import type {
+  CheckError,
+  DownloadDirectoryOptions,
+  DownloadOptions,
+  Environment,
+  RunOptions,
+  StartOptions,
+  StreamOptions
+} from "./ImageOptions.js"
 import type * as Output from "./Output.js"
 import type { Process } from "./Process.js"
 import type { RunResult } from "./RunResult.js"
@@ -144,6 +156,36 @@ export interface Image extends Pipeable, Inspectable {
     options?: GrepOptions
   ) => Effect.Effect<GrepResult, Errors.ReadError>
 
+  /**
+   * A file of the image as a local file, under its own name in the current folder or where `to` says; gives the path that
+   * was written. A link is followed. What is refused on this side is before anything is asked of the service: a file that
+   * is there already (`AlreadyExists`), a folder that is missing (`NotFound`).
+   *
+   * The content goes to a temporary file beside it, piece by piece, which is renamed at the end: after a failure or an
+   * interruption all is as it was. The file gets the permission bits of any new file, or those of the one it replaces:
+   * let `File.path` or a `chmod` say when it shall be executable (`downloadDirectory` keeps them).
+   */
+  readonly download: (
+    path: string,
+    options?: DownloadOptions
+  ) => Effect.Effect<string, Errors.ReadError | PlatformError, FileSystem.FileSystem | Path>
+  /**
+   * A folder of the image, with all that is in it, as the local folder `to`; gives its path. What is refused on this side
+   * is before anything is asked of the service. It is unpacked as it comes, beside `to`, and renamed at the end: after a
+   * failure or an interruption all is as it was. (With `overwrite`, there is a moment between two renames where nothing is
+   * at `to`. The current folder is never replaced.)
+   *
+   * Permission bits are kept as far as the umask of this process lets them, without set-uid, set-gid and sticky; a folder
+   * can always be entered by its owner. Owners and times are not kept. Hard links stay links. Symbolic links stay as they
+   * are, so an absolute one points into this machine; nothing is written through any of them. Devices and FIFOs are left
+   * out, and a warning in the log lists them. An archive that is cut short is a `TransportError`; one with a name that
+   * would lead out of the folder, or cannot be written here, a `DecodeError`.
+   */
+  readonly downloadDirectory: (
+    path: string,
+    options: DownloadDirectoryOptions
+  ) => Effect.Effect<string, Errors.ReadError | PlatformError, FileSystem.FileSystem | Path>
+
   /** Gives the image a name, taking it from the image that had it. */
   readonly tagAs: (tag: string) => Effect.Effect<KeptImage, Errors.TagError | Errors.InvalidArgumentError>
   /** Removes a name (default: the handle's own). A handle without one needs it said: `InvalidArgumentError`. */
@@ -189,6 +231,8 @@ export interface DisposedImage extends Image {
   readonly readStream: (path: string) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly archive: (path: string) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly grep: (pattern: string | NonEmptyReadonlyArray<string>, options?: GrepOptions) => Over
+  readonly download: (path: string, options?: DownloadOptions) => Over
+  readonly downloadDirectory: (path: string, options: DownloadDirectoryOptions) => Over
   readonly tagAs: (tag: string) => Over
   readonly untag: (tag?: string) => Over
   readonly applyFiles: (files: unknown, options?: unknown) => Over
@@ -207,3 +251,29 @@ export const isImage = (u: unknown): u is Image => Predicate.hasProperty(u, Type
  * @category guards
  */
 export const isKept = (image: Image): image is KeptImage => Option.isSome(image.id)
+
+/**
+ * The image as a file system that can be read and not written, for any library that takes the platform's `FileSystem`.
+ * What writes fails with `PermissionDenied`. Links are followed inside the image; a path that is not absolute begins at
+ * its root. The service has no look at a single file: `stat` reads the folder around it, `realPath` every folder on the
+ * way. A file that is open is read from its beginning on; going back in it reads it anew.
+ *
+ * Errors of the SDK become the `SystemError` that fits (`NotFound` for 404, `BadResource` for 422, ...), with their
+ * message.
+ *
+ * @example
+ * ```ts
+ * import * as FileSystem from "@effect/platform/FileSystem"
+ * import * as Image from "effect-contree/Image"
+ * import * as Effect from "effect/Effect"
+ *
+ * const names = (image: Image.Image) =>
+ *   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readDirectory("/etc", { recursive: true })).pipe(
+ *     Effect.provideService(FileSystem.FileSystem, Image.fileSystem(image))
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const fileSystem = (image: Image): FileSystem.FileSystem => ImageFileSystem.make(image)

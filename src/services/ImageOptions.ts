@@ -119,3 +119,29 @@ export interface RunOptions<
  * @category models
  */
 export type CheckError<C extends boolean> = C extends true ? Errors.CommandFailedError : never
+
+/**
+ * Where a file of an image goes on this machine.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface DownloadOptions {
+  /** a file, or a folder to put it into (one that is there, or a path with a separator at its end); default: `.` */
+  readonly to?: string | undefined
+  /** replace a file that is there; default: false, which is an `AlreadyExists` */
+  readonly overwrite?: boolean | undefined
+}
+
+/**
+ * Where a folder of an image goes on this machine.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface DownloadDirectoryOptions {
+  /** what the folder shall be called here; the folder above it must be there */
+  readonly to: string
+  /** replace what is there, with all that is in it; default: false, which is an `AlreadyExists` */
+  readonly overwrite?: boolean | undefined
+}
