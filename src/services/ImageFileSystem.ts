@@ -181,10 +181,11 @@ const names = (
 ): Effect.Effect<Array<string>, PlatformError.PlatformError> =>
   Effect.gen(function*() {
     const found: Array<string> = []
+    const above = isRoot(path) ? "" : path
     let folders: ReadonlyArray<string> = [""]
     while (folders.length > 0) {
       const level = yield* Effect.forEach(folders, (folder) =>
-        Effect.map(image.ls(folder === "" ? path : `${path}/${folder}`), (entries) =>
+        Effect.map(image.ls(folder === "" ? path : `${above}/${folder}`), (entries) =>
           entries.map((entry) => ({
             name: folder === "" ? entry.name : `${folder}/${entry.name}`,
             isFolder: entry._tag === "Directory"
