@@ -45,6 +45,8 @@ class DisposedImpl extends Base implements DisposedImage {
   readonly readStream = () => Stream.fromEffect(over("Image.readStream"))
   readonly archive = () => Stream.fromEffect(over("Image.archive"))
   readonly grep = () => over("Image.grep")
+  readonly download = () => over("Image.download")
+  readonly downloadDirectory = () => over("Image.downloadDirectory")
   readonly tagAs = () => over("Image.tagAs")
   readonly untag = () => over("Image.untag")
   readonly applyFiles = () => over("Image.applyFiles")

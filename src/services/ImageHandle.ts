@@ -204,6 +204,12 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   get grep(): Image["grep"] {
     return this.#files.grep
   }
+  get download(): Image["download"] {
+    return this.#files.download
+  }
+  get downloadDirectory(): Image["downloadDirectory"] {
+    return this.#files.downloadDirectory
+  }
 
   readonly tagAs: Image["tagAs"] = (tag) =>
     Effect.gen(this, function*() {

@@ -1,6 +1,6 @@
 /**
  * What the programs need that is not there yet, in the compiler's own words (each cut at 100 characters). `negative`
- * compiles, but where a method is missing it does so for that reason alone: `download`, `docker`.
+ * compiles, but where a method is missing it does so for that reason alone: `docker`.
  */
 export const pending: Readonly<Record<string, ReadonlyArray<string>>> = {
   // imports of images
@@ -36,10 +36,9 @@ export const pending: Readonly<Record<string, ReadonlyArray<string>>> = {
     "9: 'r' is of type 'unknown'.",
     "9: 'r' is of type 'unknown'."
   ],
-  // downloads to files, and the test double
+  // the test double
   "p10-wiring": [
     "6: Cannot find module 'effect-contree/testing' or its corresponding type declarations.",
-    "11: Property 'download' does not exist on type 'Image'.",
     "18: No overload matches this call.   Overload 1 of 2, '(options?: { readonly disableErrorReporting?:",
     "21: Type 'Effect<number | undefined, unknown, unknown>' is not assignable to type 'Effect<number | u",
     "33: Argument of type 'Effect<number | undefined, unknown, unknown>' is not assignable to parameter o",
