@@ -32,7 +32,7 @@ import type {
   StreamOptions
 } from "./ImageOptions.js"
 import type * as Output from "./Output.js"
-import type { Process } from "./Process.js"
+import type { Popener, Process } from "./Process.js"
 import type { RunResult } from "./RunResult.js"
 import type { Busy, Concurrency, Session, SessionOptions } from "./Session.js"
 
@@ -123,11 +123,19 @@ export interface Image extends Pipeable, Inspectable {
     Errors.RunError | CheckError<C> | NoInfer<EI> | File.Error<F>,
     NoInfer<RI> | File.Context<F>
   >
-  /** Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. */
+  /**
+   * Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. Its stdin
+   * stays open unless `stdin` says otherwise, so a command that reads it waits: `process.end`, or `{ stdin: "" }`.
+   */
   readonly start: <const D extends boolean = true, const F extends File.Content = never>(
     command: Command.Command,
     options?: StartOptions<D, F>
   ) => Effect.Effect<Process<For<D>>, Errors.SpawnError | File.Error<F>, Scope | File.Context<F>>
+  /**
+   * A process in the manner of Python's `subprocess`. Contradictions (a script without `shell: true`, both `stdin` and
+   * `input`) do not compile, and are an `InvalidArgumentError` before anything is sent where they do.
+   */
+  readonly popen: Popener
 
   /** A history that begins here. What it leaves stays. */
   readonly session: <const Q extends Concurrency = "queue">(
@@ -224,6 +232,7 @@ export interface DisposedImage extends Image {
   readonly run: (command: Command.Command, options?: unknown) => Over
   readonly stream: (command: Command.Command, options?: unknown) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly start: (command: Command.Command, options?: unknown) => Over
+  readonly popen: (args: NonEmptyReadonlyArray<string> | string, options?: unknown) => Over
   readonly session: (options?: SessionOptions) => Over
   readonly scratch: Over
   readonly scratchWith: (options: SessionOptions) => Over

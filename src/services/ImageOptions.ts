@@ -66,8 +66,12 @@ export interface StartOptions<D extends boolean = boolean, F extends File.Conten
 {
   /** put in place before the command begins: by absolute destination, or a list that goes by base names into `/` */
   readonly files?: File.Files<F> | undefined
-  /** all of the command's input, then its end; default: none; 64 MiB at most (more goes in a file, with `files`) */
-  readonly stdin?: string | Uint8Array | undefined
+  /**
+   * `"pipe"` (the default) leaves it open for `write`, `stdin` and `end` of the process. Anything else is all of the
+   * command's input, then its end (`""` for none): 64 MiB at most, more goes in a file, with `files`. (The text `pipe`
+   * itself can be given as bytes.)
+   */
+  readonly stdin?: string | Uint8Array | "pipe" | undefined
 }
 
 /**

@@ -167,7 +167,7 @@ const begin = (
   return launchWith<Errors.LookupError | Errors.TooEarlyError>({ ...deps, api: quiet }, {
     method,
     what: "import",
-    of: plan.request.registry.url,
+    where: `of ${plan.request.registry.url}`,
     check: Effect.void,
     request: api.importImage(plan.request)
   }).pipe(
@@ -261,7 +261,7 @@ const progress = (
         Effect.map(step, (at): Progress => ({
           ...at,
           _tag: "Event",
-          event: Operations.toEvent(withoutSecrets(plan, event))
+          event: Views.toEvent(withoutSecrets(plan, event))
         }))
       ),
       Stream.merge(

@@ -1,6 +1,6 @@
 /**
- * Starting an operation, a run or an import, so that it cannot be lost: whatever happens from the moment the request
- * leaves, either its operation is known and cancelled with the scope, or it never came to be.
+ * Starting an operation (a run, an import) or a process in one, so that it cannot be lost: whatever happens from the
+ * moment the request leaves, either it is known and ended with the scope, or it never came to be.
  *
  * @since 0.1.0
  */
@@ -23,27 +23,27 @@ import type { Gated } from "./Machine.js"
 const answerTimeout = Duration.seconds(10)
 
 /**
- * What is asked for.
+ * What is asked for, and what to say of it.
  *
  * @internal
  */
-export interface Asked<E> {
+export interface Asked<A, E> {
   readonly method: string
-  /** what the permits are for, and how messages call it */
-  readonly what: "run" | "import"
-  /** the image, for the log */
-  readonly of: string
+  /** how messages call it; runs and imports take a permit of their kind */
+  readonly what: "run" | "import" | "process"
+  /** "on this image", "in that operation", for the log */
+  readonly where: string
   /** asked before the request and after it: fails once nothing may run any more */
   readonly check: Effect.Effect<void, E>
   /** sent again only after answers that say that nothing was done; see `RunAttempt` */
-  readonly request: Effect.Effect<Ids.OperationId, E>
+  readonly request: Effect.Effect<A, E>
 }
 
 /** One answer's time for one request: what was sent and never answered may have begun all the same. */
-const bounded = <E>(
-  { config }: Gated,
-  { method, request, what }: Asked<E>
-): Effect.Effect<Ids.OperationId, E | Errors.TransportError> =>
+const bounded = <A, E>(
+  { config }: Pick<Gated, "config">,
+  { method, request, what }: Asked<A, E>
+): Effect.Effect<A, E | Errors.TransportError> =>
   Effect.timeoutFail(request, {
     duration: config.requestTimeout,
     onTimeout: () =>
@@ -54,12 +54,17 @@ const bounded = <E>(
       })
   })
 
-const abandoned = <E>(asked: Asked<E>): Effect.Effect<never> =>
+const look: Readonly<Record<Asked<unknown, unknown>["what"], string>> = {
+  run: "Operations.list({ status: \"Executing\" }) shows it if it did.",
+  import: "Operations.list({ status: \"Executing\" }) shows it if it did.",
+  process: "It ends with its run."
+}
+
+const abandoned = ({ method, what, where }: Asked<unknown, unknown>): Effect.Effect<never> =>
   Effect.zipRight(
     Effect.logWarning(
-      `${asked.what === "run" ? "A run" : "An import"} may go on: ${asked.method} on ${asked.of} was interrupted, and ` +
-        `the server did not answer within ${Duration.format(answerTimeout)} whether it began. ` +
-        "Operations.list({ status: \"Executing\" }) shows it if it did."
+      `${what === "import" ? "An" : "A"} ${what} may go on: ${method} ${where} was interrupted, and the server did not ` +
+        `answer within ${Duration.format(answerTimeout)} whether it began. ${look[what]}`
     ),
     Effect.interrupt
   )
@@ -68,11 +73,11 @@ const abandoned = <E>(asked: Asked<E>): Effect.Effect<never> =>
  * Asks in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is over at once,
  * for nothing has begun; a request on its way is waited for, and is the last.
  */
-const ask = <E>(
-  deps: Gated,
-  asked: Asked<E>,
+const ask = <A, E>(
+  deps: Pick<Gated, "config">,
+  asked: Asked<A, E>,
   restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Ids.OperationId, E | Errors.TransportError> =>
+): Effect.Effect<A, E | Errors.TransportError> =>
   Effect.gen(function*() {
     const attempt = RunAttempt.make()
     const asking = yield* Effect.forkDaemon(
@@ -97,7 +102,7 @@ const ask = <E>(
  */
 export const launchWith = <E>(
   deps: Gated,
-  asked: Asked<E>
+  asked: Asked<Ids.OperationId, E> & { readonly what: "run" | "import" }
 ): Effect.Effect<Lifecycle.Lifecycle, E | Errors.RequestError, Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
@@ -139,10 +144,50 @@ export const launch = (
   launchWith<CreateError | Errors.DisposableImageRunError>(deps, {
     method,
     what: "run",
-    of: request.image,
+    where: `on ${request.image}`,
     check: deps.gate.check(method),
     request: deps.api.spawnInstance(request)
   })
+
+/**
+ * Another process in a sandbox that runs, tied to the scope: closing that before the process has ended kills it. It
+ * takes no place among the concurrent runs, of which its own sandbox has one.
+ *
+ * @internal
+ */
+export const launchIn = (
+  deps: Gated,
+  method: string,
+  operationId: Ids.OperationId,
+  request: Wire.ExecSpec
+): Effect.Effect<
+  { readonly spid: Ids.Spid; readonly lifecycle: Lifecycle.Lifecycle },
+  CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError,
+  Scope
+> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const check = deps.gate.check(method)
+      yield* check
+      type Failure = CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError
+      const spid = yield* ask<Ids.Spid, Failure>(deps, {
+        method,
+        what: "process",
+        where: `in operation ${operationId}`,
+        check,
+        request: deps.api.createSubprocess(operationId, request)
+      }, restore)
+      const lifecycle = Lifecycle.make({
+        operationId,
+        cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
+        release: Effect.void,
+        what: "process"
+      })
+      // not registered with the gate: the run that it is in is
+      yield* Effect.addFinalizer(() => lifecycle.close)
+      return { spid, lifecycle }
+    })
+  )
 
 /**
  * Ties an operation to the scope, and to the gate: one that is shut closes it at once.
