@@ -17,7 +17,7 @@ const statusOf = (id: Parameters<Operations.Service["get"]>[0]) =>
 
 /** the server cancels in its own time */
 export const cancelled = (id: Parameters<Operations.Service["get"]>[0]) =>
-  eventually(statusOf(id), (status) => status === "Cancelled", 5000)
+  eventually(statusOf(id), (status) => status === "Cancelled")
 
 /** until the command has said that it is up */
 const up = (image: Image.Image) =>

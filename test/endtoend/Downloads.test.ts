@@ -23,7 +23,7 @@ const built = Effect.gen(function*() {
   return (yield* base.run(Command.shell(script), { disposable: false, check: true })).image
 })
 
-layer(Layer.merge(engineLayer(), NodeContext.layer), { timeout: "60 seconds" })("files of a real image", (it) => {
+layer(Layer.merge(engineLayer(), NodeContext.layer), { timeout: "5 minutes" })("files of a real image", (it) => {
   it.scoped("are listed, read, downloaded, alone and as a folder, and seen as a file system", () =>
     Effect.gen(function*() {
       const image = yield* built
@@ -90,5 +90,5 @@ layer(Layer.merge(engineLayer(), NodeContext.layer), { timeout: "60 seconds" })(
         (path) => Effect.orElseSucceed(view.exists(path), () => "error")
       )
       expect(found.slice(0, 4)).toEqual([true, true, false, false])
-    }), 120_000)
+    }))
 })

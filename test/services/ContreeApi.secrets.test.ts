@@ -170,7 +170,7 @@ describe.each(clients)("on %s", (_, client) => {
         "UnexpectedStatusError",
         "UnprocessableError"
       ])
-    }), 60_000)
+    }))
 
   it.live("no broken connection shows the token", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -283,7 +283,7 @@ describe.each(clients)("the whole SDK on %s", (_, client) => {
       for (const end of ["Success", "FailedOperationError", "CommandFailedError", "CancelledOperationError"]) {
         expect([...ends]).toContain(end)
       }
-    }), 60_000)
+    }))
 })
 
 describe("without a network", () => {

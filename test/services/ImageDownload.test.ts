@@ -180,7 +180,7 @@ describe("download", () => {
         )
         expect(wrong).toEqual({ at: count + 1, wrong: 0 })
       }))
-  }, 60_000)
+  })
 })
 
 describe("downloadDirectory", () => {

@@ -33,7 +33,7 @@ const begin = async (
 
 const said = (text: string): string => outputOf(eventsOf(text.slice(0, text.lastIndexOf("\n\n") + 2)), "stdout").toString()
 
-layer(Local.layer({ idleMillis: 1_000, keepAliveMillis: 200 }), { timeout: "60 seconds" })("open input", (it) => {
+layer(Local.layer({ idleMillis: 3_000, keepAliveMillis: 500 }), { timeout: "5 minutes" })("open input", (it) => {
   describe("of a command", () => {
     it.effect("reaches it while it runs, and what it answers comes back", () =>
       withEngine(async (engine) => {
@@ -69,7 +69,7 @@ layer(Local.layer({ idleMillis: 1_000, keepAliveMillis: 200 }), { timeout: "60 s
 
     it.effect("that it does not read waits, longer than the idle limit, and holds up nobody else", () =>
       withEngine(async (engine) => {
-        const { events, id } = await begin(engine, { command: "sleep 2.5; wc -c", shell: true })
+        const { events, id } = await begin(engine, { command: "sleep 8; wc -c", shell: true })
         let answered = false
         const blocked = feed(engine, id, base64(new Uint8Array(mebibyte), true)).finally(() => {
           answered = true

@@ -57,7 +57,7 @@ describe("a streamed answer", () => {
     }))
 })
 
-layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_000 }), { timeout: "60 seconds" })(
+layer(Local.layer({ idleMillis: 2000, keepAliveMillis: 250, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
   "connections",
   (it) => {
     it.effect("that stop half way are cut, and leave nothing", () =>
@@ -115,7 +115,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
 
     it.effect("of quiet runs carry keep-alives, also longer than the idle limit, and close their log when they go", () =>
       withEngine(async (engine) => {
-        const id = await engine.spawn({ command: "sleep 1.2; echo done", shell: true, disposable: true })
+        const id = await engine.spawn({ command: "sleep 5; echo done", shell: true, disposable: true })
         const stay = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         const leave = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         await leave.until((text) => text.split(": keepalive\n\n").length > 4)
@@ -144,7 +144,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
           socket.pause()
           socket.on("error", () => {})
           // a paused socket notices its end when it is read at last
-          setTimeout(() => socket.resume(), 1500)
+          setTimeout(() => socket.resume(), 5000)
           socket.on("close", () => resolve())
         })
         expect((await engine.ended(id)).status).toBe("SUCCESS")

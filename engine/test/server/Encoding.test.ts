@@ -85,7 +85,7 @@ describe("a compressed stream", () => {
 
 const gzip = { "accept-encoding": "gzip" }
 
-layer(Local.layer(), { timeout: "60 seconds" })("answers compressed", (it) => {
+layer(Local.layer(), { timeout: "5 minutes" })("answers compressed", (it) => {
   it.effect("are the same as plain ones, failures, downloads and archives alike", () =>
     Effect.flatMap(LocalEngine, (engine) =>
       promise(async () => {

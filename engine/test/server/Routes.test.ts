@@ -23,7 +23,7 @@ const refused = (answer: Local.Answer, status: number, error?: string | RegExp):
   if (error instanceof RegExp) expect(answer.json.error).toMatch(error)
 }
 
-layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the server", (it) => {
+layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "5 minutes" })("the server", (it) => {
   describe("tokens", () => {
     it.effect("are asked for on every route, unknown ones included", () =>
       withEngine(async (engine) => {
