@@ -70,7 +70,12 @@ export const make = (
     return Effect.flatMap(
       jsonBody(own, nameOf("importImage"), Wire.ImageImportRequest, request),
       (body) =>
-        created(own, { method: nameOf("importImage"), path: ["images", "import"], body, expected: [404, 425] })
-    ).pipe(traced(own, "importImage"))
+        created(own, {
+          method: nameOf("importImage"),
+          path: ["images", "import"],
+          body,
+          expected: [404, 425]
+        }, Wire.OperationCreated)
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(own, "importImage"))
   }
 })

@@ -50,8 +50,8 @@ export const make = (wiring: Wiring): Operations => ({
           path: ["instances"],
           body,
           expected: [404, 422, 425]
-        })
-    ).pipe(traced(wiring, "spawnInstance", { image: request.image })),
+        }, Wire.OperationCreated)
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "spawnInstance", { image: request.image })),
 
   listOperations: (query: OperationQuery = {}) =>
     ApiRequest.json(wiring, {

@@ -4,18 +4,16 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Wire from "../schemas/Wire.js"
+import { created } from "../internal/ApiCreate.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import type { Service } from "./ContreeApi.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
 import { nameOf, traced } from "../internal/ApiSpan.js"
-import { retried } from "../internal/Retry.js"
-import * as RunAttempt from "../internal/RunAttempt.js"
 
 const at = (
   id: Ids.OperationId,
@@ -33,19 +31,13 @@ export const make = (wiring: Wiring): Subprocesses => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request),
       (body) =>
-        RunAttempt.marked(
-          ApiRequest.json(wiring, {
-            method: nameOf("createSubprocess"),
-            verb: "POST",
-            path: ["operations", ApiPath.operation(id), "subprocesses"],
-            body,
-            expected: [404, 409, 410, 422, 425],
-            operationId: id,
-            // sent again here, where an interruption can tell a pause from a request on its way
-            once: true
-          }, Wire.SubprocessCreated),
-          (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
-        )
+        created(wiring, {
+          method: nameOf("createSubprocess"),
+          path: ["operations", ApiPath.operation(id), "subprocesses"],
+          body,
+          expected: [404, 409, 410, 422, 425],
+          operationId: id
+        }, Wire.SubprocessCreated)
     ).pipe(
       Effect.map(({ spid }) => spid),
       traced(wiring, "createSubprocess", { "operation.id": id })

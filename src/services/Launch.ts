@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,9 +20,6 @@ import type * as Wire from "../schemas/Wire.js"
 import type { CreateError } from "./ContreeApi.js"
 import type { Gated } from "./Machine.js"
 
-/** How long an interruption waits for the answer to a request that is on its way. */
-const answerTimeout = Duration.seconds(10)
-
 /**
  * What is asked for, and what to say of it.
  *
@@ -29,7 +27,7 @@ const answerTimeout = Duration.seconds(10)
  */
 export interface Asked<A, E> {
   readonly method: string
-  /** how messages call it; runs and imports take a permit of their kind */
+  /** how messages call it */
   readonly what: "run" | "import" | "process"
   /** "on this image", "in that operation", for the log */
   readonly where: string
@@ -37,22 +35,15 @@ export interface Asked<A, E> {
   readonly check: Effect.Effect<void, E>
   /** sent again only after answers that say that nothing was done; see `RunAttempt` */
   readonly request: Effect.Effect<A, E>
+  /** what the answer tells of, as something that can be ended; `release` gives the permit back */
+  readonly lifecycle: (answer: A, release: Effect.Effect<void>) => Lifecycle.Lifecycle
 }
 
-/** One answer's time for one request: what was sent and never answered may have begun all the same. */
-const bounded = <A, E>(
-  { config }: Pick<Gated, "config">,
-  { method, request, what }: Asked<A, E>
-): Effect.Effect<A, E | Errors.TransportError> =>
-  Effect.timeoutFail(request, {
-    duration: config.requestTimeout,
-    onTimeout: () =>
-      new Errors.TransportError({
-        method,
-        retryable: "unknown",
-        description: `no answer in ${Duration.format(config.requestTimeout)}; the ${what} may have begun all the same`
-      })
-  })
+/** A request that goes on whatever becomes of whoever asked. */
+interface Asking<A, E> extends Asked<A, E> {
+  readonly deps: Gated
+  readonly attempt: RunAttempt.Attempt
+}
 
 const look: Readonly<Record<Asked<unknown, unknown>["what"], string>> = {
   run: "Operations.list({ status: \"Executing\" }) shows it if it did.",
@@ -60,69 +51,141 @@ const look: Readonly<Record<Asked<unknown, unknown>["what"], string>> = {
   process: "It ends with its run."
 }
 
-const abandoned = ({ method, what, where }: Asked<unknown, unknown>): Effect.Effect<never> =>
-  Effect.zipRight(
-    Effect.logWarning(
-      `${what === "import" ? "An" : "A"} ${what} may go on: ${method} ${where} was interrupted, and the server did not ` +
-        `answer within ${Duration.format(answerTimeout)} whether it began. ${look[what]}`
-    ),
-    Effect.interrupt
+const mayGoOn = <A, E>({ method, what, where }: Asking<A, E>, why: string): Effect.Effect<void> =>
+  Effect.logWarning(
+    `${what === "import" ? "An" : "A"} ${what} may go on: ${method} ${where} ${why}, and the server did not answer within ${
+      Duration.format(RunAttempt.grace)
+    } whether it began. ${look[what]}`
   )
+
+/** what was sent and never answered may have begun all the same */
+const unanswered = <A, E>({ deps, method, what }: Asking<A, E>): Errors.TransportError =>
+  new Errors.TransportError({
+    method,
+    code: "ETIMEDOUT",
+    timeout: "request",
+    retryable: "unknown",
+    description: `no answer in ${Duration.format(deps.config.requestTimeout)}; the ${what} may have begun all the same`
+  })
+
+/** The answer, if it comes soon; there is no further attempt. */
+const late = <A, E>(
+  { attempt }: Asking<A, E>,
+  answer: Fiber.RuntimeFiber<A, E>
+): Effect.Effect<Option.Option<A>, E> =>
+  Effect.suspend(() => {
+    attempt.isLast = true
+    if (!attempt.isSent) return Effect.as(Fiber.interruptFork(answer), Option.none())
+    return Effect.flatMap(
+      shielded(Fiber.await(answer), RunAttempt.grace),
+      (came): Effect.Effect<Option.Option<A>, E> =>
+        Option.isSome(came)
+          ? Effect.map(came.value, Option.some)
+          : Effect.as(Fiber.interruptFork(answer), Option.none())
+    )
+  })
+
+/** Nobody waits any more: an answer that still comes is there to end what it tells of. */
+const abandon = <A, E>(asking: Asking<A, E>, answer: Fiber.RuntimeFiber<A, E>): Effect.Effect<void> =>
+  Effect.matchEffect(late(asking, answer), {
+    // it never began, or nobody knows, and the caller has been told
+    onFailure: () => Effect.void,
+    onSuccess: (found) => {
+      if (Option.isSome(found)) return asking.lifecycle(found.value, Effect.void).close
+      return asking.attempt.isSent ? mayGoOn(asking, "was given up") : Effect.void
+    }
+  })
 
 /**
  * Asks in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is over at once,
- * for nothing has begun; a request on its way is waited for, and is the last.
+ * for nothing has begun; a request on its way is waited for, and is the last. One whose time is over is listened to for
+ * a while after the caller has been told.
  */
 const ask = <A, E>(
-  deps: Pick<Gated, "config">,
-  asked: Asked<A, E>,
+  asking: Asking<A, E>,
   restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Errors.TransportError> =>
   Effect.gen(function*() {
-    const attempt = RunAttempt.make()
-    const asking = yield* Effect.forkDaemon(
-      Effect.interruptible(RunAttempt.observed(bounded(deps, asked), attempt))
+    const { attempt, deps, request } = asking
+    const answer = yield* Effect.forkDaemon(Effect.interruptible(RunAttempt.observed(request, attempt)))
+    // a timeout needs to interrupt, which the caller may not allow
+    const waiting = yield* Effect.forkDaemon(
+      Effect.interruptible(Effect.timeoutOption(Fiber.await(answer), deps.config.requestTimeout))
     )
-    const answer = yield* Effect.exit(restore(Fiber.await(asking)))
-    if (Exit.isSuccess(answer)) return yield* answer.value
-    attempt.isLast = true
-    if (attempt.isSent) {
-      const late = yield* shielded(Fiber.await(asking), answerTimeout)
-      if (Option.isSome(late)) return yield* late.value
+    const waited = yield* Effect.exit(restore(Fiber.await(waiting)))
+    if (Exit.isFailure(waited)) {
+      yield* Fiber.interruptFork(waiting)
+      const found = yield* late(asking, answer)
+      if (Option.isSome(found)) return found.value
+      if (attempt.isSent) yield* mayGoOn(asking, "was interrupted")
+      return yield* Effect.interrupt
     }
-    yield* Fiber.interruptFork(asking)
-    return yield* attempt.isSent ? abandoned(asked) : Effect.interrupt
+    const inTime = yield* waited.value
+    if (Option.isSome(inTime)) return yield* inTime.value
+    yield* Effect.forkDaemon(abandon(asking, answer))
+    return yield* unanswered(asking)
+  })
+
+interface Launched<A> {
+  readonly answer: A
+  readonly lifecycle: Lifecycle.Lifecycle
+}
+
+/**
+ * Asks, and ties what comes of it with `tie`. Whoever shuts the gate waits for what is on its way, or its connection
+ * would close under it.
+ */
+const launched = <A, E>(
+  asking: Asking<A, E>,
+  release: Effect.Effect<void>,
+  restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+  tie: (lifecycle: Lifecycle.Lifecycle) => Effect.Effect<void, never, Scope>
+): Effect.Effect<Launched<A>, E | Errors.TransportError, Scope> =>
+  Effect.gen(function*() {
+    const { attempt, check, deps } = asking
+    const settled = yield* Deferred.make<void>()
+    const leave = yield* deps.gate.register(Effect.suspend(() => {
+      attempt.isLast = true
+      return Effect.asVoid(shielded(Deferred.await(settled), RunAttempt.grace))
+    }))
+    const launching = Effect.gen(function*() {
+      // it may have shut while we waited for the permit
+      const answer = yield* check.pipe(
+        Effect.zipRight(ask(asking, restore)),
+        Effect.onError(() => release)
+      )
+      const lifecycle = asking.lifecycle(answer, release)
+      yield* tie(lifecycle)
+      // it may have shut while the request was on its way
+      yield* check
+      return { answer, lifecycle }
+    })
+    return yield* Effect.ensuring(launching, Effect.zipRight(leave, Deferred.succeed(settled, undefined)))
   })
 
 /**
  * Takes a permit, asks, and ties the operation to the scope. Interruption before the request leaves sends nothing; after
- * that, the answer is waited for (at most 10 seconds: then a warning is logged), and the operation is cancelled.
+ * that, the answer is waited for (at most 10 seconds: then a warning is logged), and the operation is cancelled. The same
+ * goes for a gate that shuts meanwhile.
  *
  * @internal
  */
 export const launchWith = <E>(
   deps: Gated,
-  asked: Asked<Ids.OperationId, E> & { readonly what: "run" | "import" }
+  asked: Omit<Asked<Ids.OperationId, E>, "lifecycle"> & { readonly what: "run" | "import" }
 ): Effect.Effect<Lifecycle.Lifecycle, E | Errors.RequestError, Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const permits = yield* restore(asked.what === "run" ? deps.limits.runs : deps.limits.imports)
       yield* restore(permits.take(1))
-      const release = permits.release(1)
-      // it may have shut while we waited for the permit
-      const operationId = yield* asked.check.pipe(
-        Effect.zipRight(ask(deps, asked, restore)),
-        Effect.onError(() => release)
-      )
-      const lifecycle = Lifecycle.make({
-        operationId,
-        what: asked.what,
-        cancel: deps.api.cancelOperation(operationId),
-        release
-      })
-      yield* adopt(deps, lifecycle)
-      // it may have shut while the request was on its way
-      yield* asked.check
+      const asking: Asking<Ids.OperationId, E> = {
+        ...asked,
+        deps,
+        attempt: RunAttempt.make(),
+        lifecycle: (operationId, release) =>
+          Lifecycle.make({ operationId, what: asked.what, cancel: deps.api.cancelOperation(operationId), release })
+      }
+      const { lifecycle } = yield* launched(asking, permits.release(1), restore, (lifecycle) => adopt(deps, lifecycle))
       return lifecycle
     })
   )
@@ -149,6 +212,8 @@ export const launch = (
     request: deps.api.spawnInstance(request)
   })
 
+type ProcessError = CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError
+
 /**
  * Another process in a sandbox that runs, tied to the scope: closing that before the process has ended kills it. It
  * takes no place among the concurrent runs, of which its own sandbox has one.
@@ -162,32 +227,33 @@ export const launchIn = (
   request: Wire.ExecSpec
 ): Effect.Effect<
   { readonly spid: Ids.Spid; readonly lifecycle: Lifecycle.Lifecycle },
-  CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError,
+  ProcessError,
   Scope
 > =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const check = deps.gate.check(method)
-      yield* check
-      type Failure = CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError
-      const spid = yield* ask<Ids.Spid, Failure>(deps, {
-        method,
-        what: "process",
-        where: `in operation ${operationId}`,
-        check,
-        request: deps.api.createSubprocess(operationId, request)
-      }, restore)
-      const lifecycle = Lifecycle.make({
-        operationId,
-        cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
-        release: Effect.void,
-        what: "process"
-      })
-      // not registered with the gate: the run that it is in is
-      yield* Effect.addFinalizer(() => lifecycle.close)
-      return { spid, lifecycle }
-    })
-  )
+  Effect.uninterruptibleMask((restore) => {
+    const asking: Asking<Ids.Spid, ProcessError> = {
+      deps,
+      method,
+      attempt: RunAttempt.make(),
+      what: "process",
+      where: `in operation ${operationId}`,
+      check: deps.gate.check(method),
+      request: deps.api.createSubprocess(operationId, request),
+      lifecycle: (spid, release) =>
+        Lifecycle.make({
+          operationId,
+          what: "process",
+          cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
+          release
+        })
+    }
+    // not registered with the gate: the run that it is in is
+    const tie = (lifecycle: Lifecycle.Lifecycle) => Effect.addFinalizer(() => lifecycle.close)
+    return Effect.map(launched(asking, Effect.void, restore, tie), ({ answer, lifecycle }) => ({
+      spid: answer,
+      lifecycle
+    }))
+  })
 
 /**
  * Ties an operation to the scope, and to the gate: one that is shut closes it at once.
