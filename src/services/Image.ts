@@ -162,8 +162,8 @@ export interface Image extends Pipeable, Inspectable {
    * is there already (`AlreadyExists`), a folder that is missing (`NotFound`).
    *
    * The content goes to a temporary file beside it, piece by piece, which is renamed at the end: after a failure or an
-   * interruption all is as it was. The file gets the permission bits of any new file, or those of the one it replaces:
-   * let `File.path` or a `chmod` say when it shall be executable (`downloadDirectory` keeps them).
+   * interruption all is as it was. The file gets the permission bits of any new file, or those of the one it replaces: a
+   * download does not say which it has in the image (`downloadDirectory` keeps them).
    */
   readonly download: (
     path: string,
