@@ -1,5 +1,5 @@
 /** One block of a tar that says what follows: ustar as POSIX has it, GNU's dialect, and what was before both. */
-import { concat } from "./Bytes.js"
+import { concat, copy } from "./Bytes.js"
 
 export const blockSize = 512
 
@@ -80,8 +80,8 @@ export const parse = (block: Uint8Array): Header => {
   const prefix = isPosix ? text(block.subarray(345, 500)) : new Uint8Array(0)
   return {
     flag: String.fromCharCode(block[156]!),
-    name: prefix.length === 0 ? name.slice() : concat([prefix, Uint8Array.of(47), name]),
-    link: text(block.subarray(157, 257)).slice(),
+    name: prefix.length === 0 ? copy(name) : concat([prefix, Uint8Array.of(47), name]),
+    link: copy(text(block.subarray(157, 257))),
     mode: number(block.subarray(100, 108), "mode") & 0o7777,
     size: size(number(block.subarray(124, 136), "size"))
   }

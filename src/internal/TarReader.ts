@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { concat } from "./Bytes.js"
+import { concat, copy } from "./Bytes.js"
 import type { Header, Member, Type } from "./TarHeader.js"
 import { blockSize, parse, size, TarError } from "./TarHeader.js"
 import * as Pax from "./TarPax.js"
@@ -57,7 +57,7 @@ const decode = (bytes: Uint8Array): string => {
 /** GNU ends them in NUL */
 const withoutNul = (bytes: Uint8Array): Uint8Array => {
   const end = bytes.indexOf(0)
-  return end === -1 ? bytes : bytes.slice(0, end)
+  return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
 /** What headers said of a member that is still to come. */
@@ -121,7 +121,7 @@ export const make = (): Reader => {
 
   const takeLong = (header: Header, bytes: Uint8Array): void => {
     // the piece it is a view of may be used again
-    const value = bytes.slice(0, header.size)
+    const value = copy(bytes.subarray(0, header.size))
     if (header.flag === "L") said = { ...said, name: withoutNul(value) }
     else if (header.flag === "K") said = { ...said, link: withoutNul(value) }
     else if (header.flag === "x") said = { ...said, records: Pax.parse(value) }
@@ -179,7 +179,7 @@ export const make = (): Reader => {
         at += length
         heldSize += length
         if (heldSize < wanted) {
-          held.push(part.slice())
+          held.push(copy(part))
           continue
         }
         const whole = concat([...held, part])

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { concat } from "../internal/Bytes.js"
+import { concat, copy } from "../internal/Bytes.js"
 
 /**
  * What a file is made of.
@@ -95,7 +95,7 @@ export const open = (source: Source): Effect.Effect<FileSystem.File, PlatformErr
           if (download.held.length > 0 || download.isOver) break
           yield* refill(download)
         }
-        const bytes = download.held.slice(0, size)
+        const bytes = copy(download.held.subarray(0, size))
         download.held = download.held.subarray(bytes.length)
         download.at += BigInt(bytes.length)
         position += BigInt(bytes.length)

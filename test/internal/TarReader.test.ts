@@ -22,12 +22,12 @@ const read = (pieces: Iterable<Uint8Array>): ReadonlyArray<Read | TarError> => {
   const found: Array<Read & { bytes: Array<Uint8Array> }> = []
   let error: TarError | undefined
   for (const piece of pieces) {
-    // the reader must keep no view of a piece
-    const copy = piece.slice()
+    // The reader must keep no view of a piece, which is a Buffer where Node is the client: `slice` would be one.
+    const copy = Buffer.from(piece)
     const pushed = reader.push(copy)
     for (const event of pushed.events) {
       if (event._tag === "Member") found.push({ ...event.member, content: "", bytes: [] })
-      else found.at(-1)!.bytes.push(event.bytes.slice())
+      else found.at(-1)!.bytes.push(new Uint8Array(event.bytes))
     }
     copy.fill(0x55)
     error = pushed.error
