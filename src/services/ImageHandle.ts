@@ -146,7 +146,17 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   readonly start: Image["start"] = (command, options = {}) =>
     this.#start("Image.start", command, options).pipe(this.#span("Image.start"))
 
-  readonly popen: Image["popen"] = (args: string | ReadonlyArray<string>, options = {}) =>
+  readonly popen: Image["popen"] = <
+    const T extends boolean = false,
+    const C extends boolean = false,
+    EO = never,
+    RO = never,
+    EE = never,
+    RE = never
+  >(
+    args: string | ReadonlyArray<string>,
+    options: Popen.Options<T, C, EO, RO, EE, RE> = {}
+  ) =>
     Popen.make((command, chosen) => this.#start("Image.popen", command, chosen), args, options).pipe(
       this.#span("Image.popen")
     )

@@ -21,6 +21,15 @@ type Start = (
   options: StartOptions<true>
 ) => Effect.Effect<Process<DisposedImage>, Errors.SpawnError, Scope>
 
+/**
+ * What a program may say where its types could not follow.
+ *
+ * @internal
+ */
+export type Options<T extends boolean, C extends boolean, EO, RO, EE, RE> =
+  & PopenOptions<T, C, EO, RO, EE, RE>
+  & { readonly shell?: boolean | undefined }
+
 const method = "Image.popen"
 const utf8 = new TextEncoder()
 
@@ -190,7 +199,7 @@ const handle = <T extends boolean, C extends boolean, E>(
 export const make = <T extends boolean, C extends boolean, EO, RO, EE, RE>(
   start: Start,
   args: string | ReadonlyArray<string>,
-  options: PopenOptions<T, C, EO, RO, EE, RE> & { readonly shell?: boolean | undefined }
+  options: Options<T, C, EO, RO, EE, RE>
 ): Effect.Effect<Popen<T, CheckError<C> | EO | EE>, Errors.SpawnError, Scope | RO | RE> =>
   Effect.gen(function*() {
     const command = yield* commandOf(args, options.shell)

@@ -68,7 +68,7 @@ const standing = (
       kind: "instance",
       status: hasEnded ? "SUCCESS" : run.status,
       error: hasEnded ? null : run.error,
-      metadata: { result }
+      metadata: { result: result ?? null }
     }
   })
 
