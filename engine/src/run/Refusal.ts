@@ -106,3 +106,12 @@ export const unavailable: (error: string) => Refusal = refusal(503)
  */
 export const tooMany = (error: string, retryAfterSeconds: number): Refusal =>
   new Refusal({ status: 429, error, retryAfterSeconds })
+
+/**
+ * It is not ready for this yet; nothing was begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tooEarly = (error: string, retryAfterSeconds: number): Refusal =>
+  new Refusal({ status: 425, error, retryAfterSeconds })

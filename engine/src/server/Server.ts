@@ -28,6 +28,7 @@ import * as ImageRoutes from "./ImageRoutes.js"
 import * as InspectRoutes from "./InspectRoutes.js"
 import * as OperationRoutes from "./OperationRoutes.js"
 import * as Reply from "./Reply.js"
+import * as SubprocessRoutes from "./SubprocessRoutes.js"
 
 /**
  * Where the server is, and what it lets in.
@@ -62,6 +63,7 @@ const router = (engine: Engine) =>
     ...FileRoutes.make(engine),
     ...OperationRoutes.make(engine),
     ...EventRoutes.make(engine),
+    ...SubprocessRoutes.make(engine),
     ...InspectRoutes.make(engine)
   ])
 

@@ -96,12 +96,6 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
           501,
           /import/
         )
-        refused(
-          await engine.call("POST", `/v1/operations/${nowhere}/subprocesses`, { body: {} }),
-          501,
-          /second process/
-        )
-        refused(await engine.call("GET", `/v1/operations/${nowhere}/subprocesses/2`), 501)
         refused(await engine.call("GET", `/v1/inspect/${image}/grep?pattern=x`), 501, /search/)
         refused(await engine.call("GET", `/v1/inspect/${image}/list?path=/&text=1`), 501, /JSON/)
       }))
