@@ -43,6 +43,14 @@ export const badRequest: (error: string) => Refusal = refusal(400)
 export const unauthorized: (error: string) => Refusal = refusal(401)
 
 /**
+ * Whoever asks may not.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forbidden: (error: string) => Refusal = refusal(403)
+
+/**
  * There is no such thing.
  *
  * @since 0.1.0

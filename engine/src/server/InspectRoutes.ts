@@ -18,6 +18,7 @@ import * as Query from "./Query.js"
 import * as Reply from "./Reply.js"
 import { param, route } from "./Route.js"
 import type { Answer, Needs, Route } from "./Route.js"
+import * as TextListing from "./TextListing.js"
 
 const imageOf = (engine: Engine): Effect.Effect<ImageRow, Refusal | StoreError, Needs> =>
   Effect.gen(function*() {
@@ -68,11 +69,10 @@ const image = (engine: Engine): Answer =>
 
 const list = (engine: Engine): Answer =>
   Effect.gen(function*() {
-    if (yield* Query.flag(yield* Query.parameters, "text")) {
-      return yield* notImplemented("the embedded engine lists folders as JSON only: leave `text` out")
-    }
+    const asText = yield* Query.flag(yield* Query.parameters, "text")
     const { path, tree } = yield* lookAt(engine)
     const files = yield* tree.list(path).pipe(Effect.catchAll((error) => missingOrFile(tree, error, path)))
+    if (asText) return Reply.text(200, TextListing.render(files))
     return Reply.json(200, { path, files: files.map((item) => ({ ...item })) })
   })
 

@@ -62,7 +62,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
   (it) => {
     it.effect("that stop half way are cut, and leave nothing", () =>
       withEngine(async (engine) => {
-        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
         const stuck = [
           "",
           "GET /v1/who",
@@ -78,7 +78,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
 
     it.effect("that break in the middle of an upload leave no file", () =>
       withEngine(async (engine) => {
-        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
         await raw(
           engine.port,
           `POST /v1/files HTTP/1.1\r\n${auth}Content-Length: 1000\r\n\r\nhalf`,
@@ -136,7 +136,8 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
           truncate_output_at: 10_485_760
         })
         const request =
-          `GET /v1/operations/${id}/events?follow=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${engine.token}\r\n\r\n`
+          `GET /v1/operations/${id}/events?follow=1 HTTP/1.1\r\nHost: 127.0.0.1:${engine.port}\r\n` +
+          `Authorization: Bearer ${engine.token}\r\n\r\n`
         const cut = raw(engine.port, request, (socket) => socket.pause())
         const closed = new Promise<void>((resolve) => {
           const socket = Net.connect(engine.port, "127.0.0.1", () => socket.write(request))
