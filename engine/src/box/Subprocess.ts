@@ -16,7 +16,6 @@ import * as Outcome from "./Outcome.js"
 import * as PidsLimit from "./PidsLimit.js"
 import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
-import { maxReportBytes } from "./ShimReport.js"
 import * as ShimReport from "./ShimReport.js"
 import { commandLine } from "./SubprocessScript.js"
 import type { Tools } from "./Tools.js"
@@ -90,7 +89,7 @@ const started = (
       Pipes.pump(pipes.stdout, (bytes) => handlers.onOutput("stdout", bytes)),
       Pipes.pump(pipes.stderr, (bytes) => handlers.onOutput("stderr", bytes))
     ], { concurrency: "unbounded", discard: true }))
-    const text = yield* Pipes.readText(pipes.report, maxReportBytes, () => false)
+    const text = yield* Pipes.readText(pipes.report, ShimReport.maxReportBytes, () => false)
     const { at } = yield* Effect.promise(() => live.exited)
     pipes.stdin?.close()
     // its own last words are in the pipes by now; what it left behind may hold them open for ever
@@ -134,11 +133,11 @@ const supervise = (
           Effect.gen(function*() {
             if (live.pid !== undefined) yield* PidsLimit.join(box.cgroup, live.pid)
             live.go()
-            const first = yield* Pipes.readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
+            const first = yield* Pipes.readText(pipes.report, ShimReport.maxReportBytes, (text) => /^pid \d+\n/.test(text))
             yield* stopSlow
             const pid = /^pid (\d+)\n/.exec(first)?.[1]
             return pid === undefined
-              ? yield* notStarted(box, live, first, Pipes.readText(pipes.stderr, maxReportBytes, () => false))
+              ? yield* notStarted(box, live, first, Pipes.readText(pipes.stderr, ShimReport.maxReportBytes, () => false))
               : yield* started(box, reportId, live, pipes, Number(pid), first, handlers)
           }),
         Pipes.close

@@ -5,11 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import { realpathSync } from "node:fs"
-import { createRequire } from "node:module"
 import { internal } from "../run/Refusal.js"
 import type { Refusal } from "../run/Refusal.js"
-
-const require = createRequire(import.meta.url)
 
 /**
  * Its absolute path. npm leaves out the program where it was told to install no optional packages: then searches fail,
@@ -18,12 +15,9 @@ const require = createRequire(import.meta.url)
  * @since 0.1.0
  * @category constructors
  */
-export const findRipgrep: Effect.Effect<string, Refusal> = Effect.try({
-  try: () => {
-    const main = require.resolve("@vscode/ripgrep/package.json")
-    const platform = `@vscode/ripgrep-${process.platform}-${process.arch}`
-    return realpathSync(createRequire(main).resolve(`${platform}/bin/rg`))
-  },
+export const findRipgrep: Effect.Effect<string, Refusal> = Effect.tryPromise({
+  // when it is needed: without the program of this platform the import itself fails
+  try: async () => realpathSync((await import("@vscode/ripgrep")).rgPath),
   catch: () =>
     internal(
       `no ripgrep for ${process.platform}-${process.arch}: install contree-local with its optional packages ` +

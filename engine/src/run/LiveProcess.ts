@@ -94,8 +94,7 @@ export const make = (options: {
   return {
     spid,
     write,
-    signal: (signal) =>
-      over ? Effect.fail(hasEnded) : Effect.mapError(handle.signal(signal), () => hasEnded),
+    signal: (signal) => over ? Effect.fail(hasEnded) : Effect.mapError(handle.signal(signal), () => hasEnded),
     ended: () => {
       over = true
     }
@@ -103,8 +102,9 @@ export const make = (options: {
 }
 
 /**
- * Gives a process that has just begun what its request brought to read. One that was complete has it already: then it is
- * logged only.
+ * Gives a process that has just begun what its request brought to read. One that was complete has it already: it is
+ * logged, before anything that the process may say. An open one is fed by `fork`, since a process that does not read must
+ * not hold up its own output; its end ends that too.
  *
  * @since 0.1.0
  * @category combinators
@@ -116,12 +116,14 @@ export const feedFirst = (
     readonly firstInput: Uint8Array
     readonly truncateAt: number
   },
-  writer: Writer
+  writer: Writer,
+  fork: (feeding: Effect.Effect<void, EventLogError>) => Effect.Effect<void>
 ): Effect.Effect<void, EventLogError> => {
   if (request.firstInput.length === 0) return Effect.void
   if (request.stdin === "open") {
-    // it may be over already: then nobody reads it
-    return Effect.catchTag(process.write({ bytes: request.firstInput, close: false }), "Refusal", () => Effect.void)
+    const feeding = process.write({ bytes: request.firstInput, close: false })
+    // a refusal is a process that is over already: then nobody reads it
+    return fork(Effect.catchTag(feeding, "Refusal", () => Effect.void))
   }
   return Effect.forEach(
     RunEvents.stdin(request),

@@ -10,10 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { BoxHandle } from "../box/Box.js"
+import type { BoxError } from "../box/BoxReport.js"
 import type { EventLogError, Writer } from "./EventLog.js"
 import * as ExecRequest from "./ExecRequest.js"
 import * as LiveProcess from "./LiveProcess.js"
-import { notFound, tooEarly, tooMany } from "./Refusal.js"
+import { internal, notFound, tooEarly, tooMany } from "./Refusal.js"
 import type { Refusal } from "./Refusal.js"
 import type { RunPlan } from "./RunPlan.js"
 import * as Subprocess from "./Subprocess.js"
@@ -67,6 +68,12 @@ export const processNotFound = (spid: number): Refusal => notFound(`subprocess n
  */
 export const notYetUp: Refusal = tooEarly("the sandbox is not up yet", 1)
 
+const refusalOf = (cause: Cause.Cause<BoxError>): Refusal =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => internal("the engine failed; its log says why"),
+    onSome: Subprocess.refusalOf
+  })
+
 interface Up {
   readonly box: BoxHandle
   readonly broken: (error: EventLogError) => Effect.Effect<void>
@@ -84,22 +91,35 @@ export const make = (plan: RunPlan, writer: Writer): Processes => {
   let up: Up | undefined
   let over = false
   let next = mainSpid + 1
+  let taken = 0
 
   const isUp = Effect.suspend((): Effect.Effect<Up, Refusal> => {
     if (over) return Effect.fail(Subprocess.runEnded)
     return up === undefined ? Effect.fail(notYetUp) : Effect.succeed(up)
   })
 
+  const admit = Effect.suspend((): Effect.Effect<void, Refusal> => {
+    if (taken >= maxSubprocesses) {
+      return Effect.fail(tooMany(`${maxSubprocesses} processes run beside the command, which is the limit`, 1))
+    }
+    taken += 1
+    return Effect.void
+  })
+  const leave = Effect.sync(() => {
+    taken -= 1
+  })
+
+  const tell = (spid: number, cause: Cause.Cause<BoxError>): Effect.Effect<void> =>
+    Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "NotRunning")
+      ? Effect.void
+      : Effect.logWarning(`process ${spid} of operation ${plan.operationId} failed`, cause)
+
   const begin = (request: ExecRequest.ExecRequest): Effect.Effect<number, Refusal> =>
     Effect.gen(function*() {
       const { box, broken } = yield* isUp
       const spec = ExecRequest.specOf(request, plan)
       yield* Effect.mapError(box.validate(spec), Subprocess.refusalOf)
-      // what was waited for may have changed everything
-      yield* isUp
-      if (fibers.size >= maxSubprocesses) {
-        return yield* tooMany(`${maxSubprocesses} processes run beside the command, which is the limit`, 1)
-      }
+      yield* admit
       const spid = next++
       const begun = yield* Deferred.make<number, Refusal>()
       const fiber = yield* Subprocess.run({
@@ -114,18 +134,10 @@ export const make = (plan: RunPlan, writer: Writer): Processes => {
         },
         broken
       }).pipe(
-        Effect.catchAllCause((cause) =>
-          Effect.logWarning(`process ${spid} of operation ${plan.operationId} did not start`, cause).pipe(
-            Effect.zipRight(
-              Option.match(Cause.failureOption(cause), {
-                onNone: () => Effect.void,
-                onSome: (error) => Deferred.fail(begun, Subprocess.refusalOf(error))
-              })
-            )
-          )
-        ),
-        // a log that is broken, or a defect: the run ends, and nobody may wait for ever
+        Effect.catchAllCause((cause) => Effect.zipRight(tell(spid, cause), Deferred.fail(begun, refusalOf(cause)))),
+        // one that began is over: nobody waits any more
         Effect.ensuring(Deferred.fail(begun, Subprocess.runEnded)),
+        Effect.ensuring(leave),
         Effect.asVoid,
         Effect.forkDaemon
       )

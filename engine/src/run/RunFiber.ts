@@ -149,8 +149,9 @@ const handlers = (
         const begun = { ...request, spec, timeoutSeconds: spec.timeoutSeconds }
         yield* writer.append("spawn", Processes.mainSpid, RunEvents.spawn(begun, handle.pid))
         const main = processes.attach(handle, (error) => Effect.asVoid(Deferred.fail(broken, error)))
-        // a command that does not read must not hold up its own output
-        yield* Effect.forkIn(orBreak(LiveProcess.feedFirst(main, request, writer)), scope)
+        const fork = (feeding: Effect.Effect<void, EventLogError>): Effect.Effect<void> =>
+          Effect.asVoid(Effect.forkIn(orBreak(feeding), scope))
+        yield* LiveProcess.feedFirst(main, request, writer, fork)
       })),
     onOutput: (stream, bytes) =>
       orBreak(Effect.forEach(

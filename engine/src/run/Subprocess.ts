@@ -76,8 +76,9 @@ export const run = (options: {
             truncateAt: request.truncateAt
           })
           live = process
-          // a process that does not read must not hold up its own output; its end ends this too
-          yield* Effect.forkDaemon(orBreak(LiveProcess.feedFirst(process, request, writer)))
+          const fork = (feeding: Effect.Effect<void, EventLogError>): Effect.Effect<void> =>
+            Effect.asVoid(Effect.forkDaemon(orBreak(feeding)))
+          yield* LiveProcess.feedFirst(process, request, writer, fork)
           options.begun(process)
         })),
       onOutput: (stream, bytes) =>

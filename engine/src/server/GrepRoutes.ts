@@ -19,7 +19,7 @@ import { imageOf, throughFile } from "./InspectRoutes.js"
 import * as Query from "./Query.js"
 import * as Reply from "./Reply.js"
 import { route } from "./Route.js"
-import type { Answer, Route } from "./Route.js"
+import type { Answer, Needs, Route } from "./Route.js"
 
 /**
  * The bounds of a search, and what holds when a request is silent.
@@ -52,7 +52,7 @@ const words = (query: URLSearchParams, name: string): Effect.Effect<ReadonlyArra
 }
 
 /** A request whose paths are as they were given. */
-const requested: Effect.Effect<Grep.GrepRequest, Refusal, Effect.Effect.Context<typeof Query.parameters>> = Effect.gen(
+const requested: Effect.Effect<Grep.GrepRequest, Refusal, Needs> = Effect.gen(
   function*() {
     const query = yield* Query.parameters
     const patterns = yield* words(query, "pattern")
@@ -97,15 +97,13 @@ const failed = (error: BoxError): Effect.Effect<never, Refusal> =>
     Effect.fail(internal("searching the image failed; the engine's log says why"))
   )
 
-const ownName = /^(rg|ripgrep|regex parse error|error parsing glob)\b/
-
 /** Nothing found is 1; a pattern or glob that is none is 2, with words of ripgrep's own. */
 const check = (end: ViewEnd): Effect.Effect<void, Refusal> => {
   const said = end.stderr.trim()
   if (end.code === undefined || end.code === 0 || end.code === 1 && said === "") return Effect.void
   // a file that cannot be read is 2 as well, and silent
   if (end.code === 2 && said === "") return Effect.void
-  if (end.code === 2 && ownName.test(said)) return Effect.fail(badRequest(said.replace(/^rg: /, "")))
+  if (end.code === 2 && said.startsWith("rg: ")) return Effect.fail(badRequest(said.replace(/^rg: /, "")))
   return Effect.zipRight(
     Effect.logError(`a search ended with ${end.code}: ${said}`),
     Effect.fail(internal(`searching the image failed: ${withoutPaths(said)}`))

@@ -36,7 +36,6 @@ export const modeText = (mode: number): string =>
   triple(mode, 0, (mode & 0o1000) !== 0, "t")
 
 // a name may have a line feed: a line must stay one entry
-// eslint-disable-next-line no-control-regex
 const shown = (name: string): string => name.replace(/[\u0000-\u001f\u007f]/g, "?")
 
 const time = (seconds: number): string => new Date(seconds * 1000).toISOString().replace("T", " ").slice(0, 16)
