@@ -31,7 +31,8 @@ export const source = (api: ContreeApi.Service, method: string, operationId: Ids
   operationId,
   method,
   events: (query) => api.operationEvents(operationId, query),
-  operation: api.getOperation(operationId)
+  operation: api.getOperation(operationId),
+  inflight: api.getOperation(operationId, { inflight: true })
 })
 
 /**

@@ -141,7 +141,13 @@ export class FakeOperation {
     return this.end("SUCCESS", image === undefined ? { code } : { code, image })
   }
 
-  toWire(): Wire.Operation {
+  /** what it has written so far, as a status that is asked for it tells */
+  get inflight(): Wire.InstanceResult {
+    return { stdout: this.#repr("stdout"), stderr: this.#repr("stderr") }
+  }
+
+  toWire(inflight = false): Wire.Operation {
+    const result = this.result ?? (inflight ? this.inflight : null)
     const common = {
       uuid: this.id,
       status: this.status,
@@ -150,7 +156,7 @@ export class FakeOperation {
       result_image_uuid: this.resultImage
     }
     return this.kind === "instance"
-      ? { ...common, kind: "instance", metadata: { ...this.request, result: this.result } }
+      ? { ...common, kind: "instance", metadata: { ...this.request, result } }
       : { ...common, kind: "image_import", metadata: null }
   }
 
@@ -319,7 +325,8 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         [query],
         () => Effect.succeed(fake.operations.map((o) => ({ uuid: o.id, status: o.status })))
       ),
-    getOperation: (id) => on("getOperation", [id], () => Effect.map(find("getOperation", id), (o) => o.toWire())),
+    getOperation: (id, options) =>
+      on("getOperation", [id], () => Effect.map(find("getOperation", id), (o) => o.toWire(options?.inflight))),
     cancelOperation: (id) =>
       on(
         "cancelOperation",
