@@ -243,7 +243,7 @@ describe.each(clients)("on %s, every answer compressed", (name, client) => {
         Effect.gen(function*() {
           for (const effect of [Effect.asVoid(api.whoami), Effect.asVoid(api.listImages())]) {
             const error = yield* Effect.flip(effect)
-            expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT" })
+            expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT", timeout: "request" })
           }
           yield* until(() => server.open.size === 0)
           expect(server.seen).toHaveLength(2)
@@ -268,7 +268,7 @@ describe.each(clients)("on %s, every answer compressed", (name, client) => {
             Stream.runForEach(api.operationEvents(operation), (event) => Effect.sync(() => ids.push(event.id)))
           )
           expect(ids).toEqual([0])
-          expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT", retryable: true })
+          expect(error).toMatchObject({ _tag: "TransportError", timeout: "idle", retryable: true })
         }),
       { idleTimeout: "250 millis" }
     ))
