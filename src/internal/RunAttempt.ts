@@ -2,6 +2,7 @@
  * What whoever asks for a run must know when it is interrupted: is a request on its way, which may begin a run, or is
  * there only a pause between two of them?
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as GlobalValue from "effect/GlobalValue"
@@ -17,6 +18,12 @@ const current = GlobalValue.globalValue(
   "effect-contree/RunAttempt",
   () => FiberRef.unsafeMake<Attempt | undefined>(undefined)
 )
+
+/** How long a request may still be answered after the one who asked has gone. */
+export const grace: Duration.Duration = Duration.seconds(10)
+
+/** Does somebody keep the time of this request, and want its answer even when it comes late? */
+export const isObserved: Effect.Effect<boolean> = Effect.map(FiberRef.get(current), (attempt) => attempt !== undefined)
 
 export const make = (): Attempt => ({ isSent: true, isLast: false })
 

@@ -8,7 +8,9 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as RunGate from "../internal/RunGate.js"
 import type * as Errors from "../schemas/Errors.js"
 import * as ContreeApi from "../services/ContreeApi.js"
 import type { Behaviour, Options, Values } from "../services/ContreeConfig.js"
@@ -26,8 +28,14 @@ import * as ContreeConfig from "./ContreeConfig.js"
  */
 export type Contree = ContreeApi.ContreeApi | Images.Images | Files.Files | Operations.Operations
 
+/** What still runs when the layer closes is cancelled then, also what was begun in a scope that lasts longer. */
+const closing: Layer.Layer<never, never, ContreeApi.ContreeApi> = Layer.scopedDiscard(
+  Effect.flatMap(ContreeApi.ContreeApi, (api) => Effect.addFinalizer(() => RunGate.rootOf(api).close))
+)
+
 /**
- * On a `ContreeConfig` of your own.
+ * On a `ContreeConfig` of your own. When the layer closes, the runs that were begun on it and still go on are cancelled,
+ * all at once and within about ten seconds, unless they were detached; its handles begin no more.
  *
  * @example
  * ```ts
@@ -48,7 +56,8 @@ export const layerWithoutConfig: Layer.Layer<Contree, never, ContreeConfig.Contr
   Layer.mergeAll(
     Layer.effect(Images.Images, Images.make),
     Layer.effect(Files.Files, Files.make),
-    Layer.effect(Operations.Operations, Operations.make)
+    Layer.effect(Operations.Operations, Operations.make),
+    closing
   ).pipe(
     Layer.provideMerge(Layer.effect(ContreeApi.ContreeApi, ContreeApi.make)),
     Layer.provide(Layer.effect(ContreeHttp.ContreeHttp, ContreeHttp.make))

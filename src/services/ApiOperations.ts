@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -45,8 +46,11 @@ export const make = (wiring: Wiring): Operations => ({
 
   spawnInstance: (request: Wire.InstanceSpawnRequest) =>
     Effect.flatMap(
-      jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
-      (body) =>
+      Effect.zip(
+        jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
+        RunAttempt.isObserved
+      ),
+      ([body, isObserved]) =>
         RunAttempt.marked(
           ApiRequest.json(wiring, {
             method: nameOf("spawnInstance"),
@@ -54,6 +58,8 @@ export const make = (wiring: Wiring): Operations => ({
             path: ["instances"],
             body,
             expected: [404, 422, 425],
+            // an answer that comes too late for whoever waited still says what is to be cancelled
+            timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout,
             // sent again here, where an interruption can tell a pause from a request on its way
             once: true
           }, Wire.OperationCreated),

@@ -177,7 +177,7 @@ const stream = (
 export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(
   Machine.make,
   (machine) => {
-    const deps: Gated = { ...machine, gate: RunGate.open }
+    const deps: Gated = { ...machine, gate: RunGate.rootOf(machine.api) }
     return Images.of({
       use: use(deps),
       list: (options) =>

@@ -222,7 +222,7 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
  */
 export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(Machine.make, (machine) => {
   const { api } = machine
-  const deps: Gated = { ...machine, gate: RunGate.open }
+  const deps: Gated = { ...machine, gate: RunGate.rootOf(api) }
   return Operations.of({
     get: (id) =>
       Effect.map(api.getOperation(id), toOperation).pipe(
