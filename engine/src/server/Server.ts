@@ -51,6 +51,32 @@ export interface ServerOptions {
    * keep-alives, so this hits clients that stopped sending, or reading. Default 120,000.
    */
   readonly idleMillis?: number | undefined
+  /** an address of this machine; default `127.0.0.1` */
+  readonly host?: string | undefined
+  /** default 0: one that is free */
+  readonly port?: number | undefined
+  /** default: one that nobody can guess */
+  readonly token?: Redacted.Redacted<string> | undefined
+}
+
+/** every address of the machine: a client needs one of them */
+const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+const urlOf = (host: string, port: number): string => {
+  const name = everywhere[host] ?? host
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+}
+
+/** what the system says, and what to do about the commonest of it */
+const cannotListen = (host: string, port: number, cause: unknown): EngineError => {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const advice = code === "EADDRINUSE"
+    ? "Another program has this port: choose another, or 0 for one that is free"
+    : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
+    ? "This machine has no such address"
+    : "Check that the interface is up and that this process may open sockets"
+  return new EngineError({ reason: "ListenFailed", description: `listening on ${host}:${port}: ${said}. ${advice}` })
 }
 
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
@@ -171,7 +197,7 @@ const settled = (active: { count: number }): Effect.Effect<void> =>
 
 /**
  * Listens until the scope closes; then every connection is cut and every handler is over. `ListenFailed` when the
- * loopback interface gives no port.
+ * interface gives no port.
  *
  * @since 0.1.0
  * @category constructors
@@ -181,17 +207,12 @@ export const start = (
   options: ServerOptions = {}
 ): Effect.Effect<Address, EngineError, Scope.Scope> =>
   Effect.gen(function*() {
-    const token = randomBytes(32).toString("base64url")
+    const { host = "127.0.0.1", port: wanted = 0 } = options
+    const token = options.token === undefined ? randomBytes(32).toString("base64url") : Redacted.value(options.token)
     const node = nodeServer(options.idleMillis ?? 120_000)
     const active = { count: 0 }
-    const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 }).pipe(
-      Effect.mapError(({ cause }) =>
-        new EngineError({
-          reason: "ListenFailed",
-          description: `listening on 127.0.0.1: ${cause instanceof Error ? cause.message : String(cause)}. ` +
-            "Check that the loopback interface is up and that this process may open sockets"
-        })
-      )
+    const server = yield* NodeHttpServer.make(() => node, { host, port: wanted }).pipe(
+      Effect.mapError(({ cause }) => cannotListen(host, wanted, cause))
     )
     yield* Effect.addFinalizer(() => Effect.zipRight(shut(node), settled(active)))
     boundDrain(node)
@@ -202,7 +223,7 @@ export const start = (
     )
     const { address } = server
     return {
-      url: address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : "",
+      url: address._tag === "TcpAddress" ? urlOf(host, address.port) : "",
       token: Redacted.make(token)
     }
   })
