@@ -1,7 +1,7 @@
 import { NodeHttpClient } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, layer } from "@effect/vitest"
 import { ContreeLocal, FaultProxy } from "contree-local"
-import { Chunk, Effect, Exit, Fiber, Layer, Stream, TestClock } from "effect"
+import { Chunk, Effect, Exit, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import { Command, Contree, Errors, Images, Operations } from "effect-contree"
 import type { ContreeConfig } from "effect-contree"
 import { eventually, processesWith, temporaryStore } from "../support/engine.js"
@@ -35,7 +35,7 @@ const statuses = engine((operations) => Effect.map(operations.list({ number: "al
 const settled = (count: number) =>
   eventually(statuses, (all) => all.length === count && !all.some((s) => s === "Executing" || s === "Assigned"), 10_000)
 
-it.layer(ContreeLocal.layerServer({ store }), { excludeTestServices: true })("on the engine", (it) => {
+layer(ContreeLocal.layerServer({ store }), { excludeTestServices: true })("on the engine", (it) => {
   it.effect("a stream that ends early never reads as success", () =>
     under([
       // whole as a message, and half of what was in it
@@ -94,6 +94,15 @@ it.layer(ContreeLocal.layerServer({ store }), { excludeTestServices: true })("on
         yield* Fiber.interrupt(fiber)
         expect(yield* eventually(running, (all) => all.length === 0, 5000)).toEqual([])
       })), 30_000)
+
+  it.effect("a run without a log shows its output while it runs", () =>
+    under([{ route: "events", nth: 0, onwards: true, fault: { _tag: "Status", status: 405 } }], () =>
+      Effect.gen(function*() {
+        const process = yield* (yield* busybox).start(Command.shell("echo one; exec sleep 63"))
+        const first = yield* Stream.runHead(process.stdout)
+        expect(Buffer.from(Option.getOrThrow(first)).toString()).toBe("one\n")
+        expect(yield* process.isRunning).toBe(true)
+      }).pipe(Effect.scoped)), 30_000)
 
   it.effect("multi-byte text survives chunk borders", () =>
     under([{ route: "events", nth: 0, fault: { _tag: "Drip", bytes: 3, millis: 0 } }], () =>
