@@ -30,7 +30,12 @@ export interface Source {
   readonly events: (
     query: { readonly follow?: boolean; readonly lastEventId?: number }
   ) => Stream.Stream<Event.OperationEvent, ConnectionError>
+  /** how it stands; of a process in a run, told as an operation of its own */
   readonly operation: Effect.Effect<Wire.Operation, Errors.LookupError>
+  /** the process whose output the status has; default: 1, the command of a run */
+  readonly spid?: number | undefined
+  /** an event after which there is nothing to wait for; `completion` always is one */
+  readonly isLast?: ((event: Event.OperationEvent) => boolean) | undefined
 }
 
 /** Failures in a row, without one new event and without one good answer about the status, before we give up. */
@@ -70,8 +75,8 @@ interface Cursor {
   readonly lastId: number | undefined
 }
 
-const initial = (after: number | undefined): State => ({
-  progress: makeProgress(after),
+const initial = (source: Source, after: number | undefined): State => ({
+  progress: makeProgress(after, source.spid),
   phase: { _tag: "Connect" },
   attempts: 0,
   failures: 0,
@@ -123,8 +128,12 @@ const toFollowError = (source: Source, error: Option.Option<ConnectionError>): E
   })
 }
 
+const isLast = (source: Source, event: Event.OperationEvent): boolean =>
+  event.type === "completion" || source.isLast?.(event) === true
+
 /** Events that are new, in order; a `completion` ends the stream. */
 const take = (
+  source: Source,
   state: State,
   connection: Stream.Stream<Event.OperationEvent, ConnectionError>
 ): Stream.Stream<Event.OperationEvent> =>
@@ -133,10 +142,10 @@ const take = (
       if (state.phase._tag === "Done" || !state.progress.accept(event)) return false
       state.attempts = 0
       state.failures = 0
-      if (event.type === "completion") state.phase = { _tag: "Done" }
+      if (isLast(source, event)) state.phase = { _tag: "Done" }
       return true
     })),
-    Stream.takeUntil((event) => event.type === "completion"),
+    Stream.takeUntil((event) => isLast(source, event)),
     Stream.catchAll((error) => {
       if (state.phase._tag !== "Done") state.phase = { _tag: "Broken", error: Option.some(error) }
       return Stream.empty
@@ -151,7 +160,7 @@ const query = (state: State, follow: boolean) => {
 const connect = (source: Source, state: State): Stream.Stream<Event.OperationEvent> => {
   // overwritten by what the connection really ends in
   state.phase = { _tag: "Broken", error: Option.none() }
-  return take(state, source.events(query(state, true)))
+  return take(source, state, source.events(query(state, true)))
 }
 
 /** What the log still has of an operation that has ended; then the next try, or the status instead of the log. */
@@ -185,7 +194,7 @@ const drain = (
       state.phase = next
       state.isDrained = true
       return Stream.ensuring(
-        take(state, source.events(query(state, false))),
+        take(source, state, source.events(query(state, false))),
         Effect.sync(() => {
           if (state.phase._tag !== "Broken") return
           state.isDrained = false
@@ -281,7 +290,7 @@ export const follow = (
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   // the state is of one run of the stream: a stream can be run twice
   Stream.suspend(() => {
-    const state = initial(options?.after)
+    const state = initial(source, options?.after)
     return Stream.flatMap(Stream.repeatEffectOption(Effect.suspend(() => turn(source, state))), (events) => events)
   })
 
@@ -291,7 +300,7 @@ export const replay = (
   options?: { readonly after?: number | undefined }
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   Stream.suspend(() => {
-    const state = initial(options?.after)
+    const state = initial(source, options?.after)
     const { progress } = state
     const attempt = Effect.suspend((): Effect.Effect<
       Stream.Stream<Event.OperationEvent>,

@@ -17,10 +17,12 @@ export interface Progress {
   readonly lastId: () => number | undefined
   /** Is it new? Then it counts as read. */
   readonly accept: (event: Event.OperationEvent) => boolean
-  /** bytes of the main command that were read; none when a piece could not be: then nobody knows how many there were */
+  /** bytes of the process that were read; none when a piece could not be: then nobody knows how many there were */
   readonly read: (stream: Name) => number | undefined
   /** read from the beginning: the byte counts are of the whole log */
   readonly whole: boolean
+  /** the process whose output it is */
+  readonly spid: number
 }
 
 /** The bytes of a piece of output; none for what is no piece, or in an encoding that this version does not know. */
@@ -37,7 +39,7 @@ const sizeOf = (data: Event.OperationEvent["data"]): number | undefined => {
   return Math.floor(value.length / 4) * 3 - padding
 }
 
-export const makeProgress = (after: number | undefined): Progress => {
+export const makeProgress = (after: number | undefined, spid = 1): Progress => {
   let lastId = after === undefined || after < 0 ? undefined : after
   const read: Record<Name, number | undefined> = { stdout: 0, stderr: 0 }
   return {
@@ -45,14 +47,15 @@ export const makeProgress = (after: number | undefined): Progress => {
     accept: (event) => {
       if (lastId !== undefined && event.id <= lastId) return false
       lastId = event.id
-      if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) {
+      if (event.spid === spid && (event.type === "stdout" || event.type === "stderr")) {
         const [before, size] = [read[event.type], sizeOf(event.data)]
         read[event.type] = before === undefined || size === undefined ? undefined : before + size
       }
       return true
     },
     read: (stream) => read[stream],
-    whole: lastId === undefined
+    whole: lastId === undefined,
+    spid
   }
 }
 
@@ -106,7 +109,7 @@ export const synthesise = (
           return Effect.fail(lost(source, `the log is gone, and a piece of ${name} in it could not be read`))
         }
         const rest = bytes.subarray(read)
-        if (rest.length > 0) add(name, { ...StreamRepr.fromBytes(rest), truncated: repr.truncated === true }, 1)
+        if (rest.length > 0) add(name, { ...StreamRepr.fromBytes(rest), truncated: repr.truncated === true }, progress.spid)
       }
     }
     add("completion", {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Wire from "../schemas/Wire.js"
@@ -13,6 +14,8 @@ import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
 import { nameOf, traced } from "../internal/ApiSpan.js"
+import { retried } from "../internal/Retry.js"
+import * as RunAttempt from "../internal/RunAttempt.js"
 
 const at = (
   id: Ids.OperationId,
@@ -30,14 +33,19 @@ export const make = (wiring: Wiring): Subprocesses => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request),
       (body) =>
-        ApiRequest.json(wiring, {
-          method: nameOf("createSubprocess"),
-          verb: "POST",
-          path: ["operations", ApiPath.operation(id), "subprocesses"],
-          body,
-          expected: [404, 409, 410, 422, 425],
-          operationId: id
-        }, Wire.SubprocessCreated)
+        RunAttempt.marked(
+          ApiRequest.json(wiring, {
+            method: nameOf("createSubprocess"),
+            verb: "POST",
+            path: ["operations", ApiPath.operation(id), "subprocesses"],
+            body,
+            expected: [404, 409, 410, 422, 425],
+            operationId: id,
+            // sent again here, where an interruption can tell a pause from a request on its way
+            once: true
+          }, Wire.SubprocessCreated),
+          (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
+        )
     ).pipe(
       Effect.map(({ spid }) => spid),
       traced(wiring, "createSubprocess", { "operation.id": id })

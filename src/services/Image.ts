@@ -21,7 +21,7 @@ import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as File from "./File.js"
 import type * as Output from "./Output.js"
-import type { Process } from "./Process.js"
+import type { Popener, Process } from "./Process.js"
 import type { RunResult } from "./RunResult.js"
 import type { Session } from "./Session.js"
 import type * as Stdin from "./Stdin.js"
@@ -101,8 +101,12 @@ export interface StartOptions<D extends boolean = boolean, F extends File.Conten
 {
   /** put in place before the command begins: by absolute destination, or a list that goes by base names into `/` */
   readonly files?: File.Files<F> | undefined
-  /** all of the command's input, then its end; default: none; 64 MiB at most (more goes in a file, with `files`) */
-  readonly stdin?: string | Uint8Array | undefined
+  /**
+   * `"pipe"` (the default) leaves it open for `write`, `stdin` and `end` of the process. Anything else is all of the
+   * command's input, then its end (`""` for none): 64 MiB at most, more goes in a file, with `files`. (The text `pipe`
+   * itself can be given as bytes.)
+   */
+  readonly stdin?: string | Uint8Array | "pipe" | undefined
 }
 
 /**
@@ -218,11 +222,19 @@ export interface Image extends Pipeable, Inspectable {
     Errors.RunError | CheckError<C> | NoInfer<EI> | File.Error<F>,
     NoInfer<RI> | File.Context<F>
   >
-  /** Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. */
+  /**
+   * Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. Its stdin
+   * stays open unless `stdin` says otherwise, so a command that reads it waits: `process.end`, or `{ stdin: "" }`.
+   */
   readonly start: <const D extends boolean = true, const F extends File.Content = never>(
     command: Command.Command,
     options?: StartOptions<D, F>
   ) => Effect.Effect<Process<For<D>>, Errors.SpawnError | File.Error<F>, Scope | File.Context<F>>
+  /**
+   * A process in the manner of Python's `subprocess`. Contradictions (a script without `shell: true`, both `stdin` and
+   * `input`) do not compile, and are an `InvalidArgumentError` before anything is sent where they do.
+   */
+  readonly popen: Popener
 
   /** A history that begins here. What it leaves stays. */
   readonly session: (options?: Environment) => Effect.Effect<Session, Errors.DisposableImageRunError>
@@ -285,6 +297,7 @@ export interface DisposedImage extends Image {
   readonly run: (command: Command.Command, options?: unknown) => Over
   readonly stream: (command: Command.Command, options?: unknown) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly start: (command: Command.Command, options?: unknown) => Over
+  readonly popen: (args: NonEmptyReadonlyArray<string> | string, options?: unknown) => Over
   readonly session: (options?: Environment) => Over
   readonly scratch: Over
   readonly scratchWith: (options: Environment) => Over

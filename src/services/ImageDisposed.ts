@@ -34,6 +34,7 @@ class DisposedImpl extends Base implements DisposedImage {
   readonly run = () => over("Image.run")
   readonly stream = () => Stream.fromEffect(over("Image.stream"))
   readonly start = () => over("Image.start")
+  readonly popen = () => over("Image.popen")
   readonly session = () => over("Image.session")
   readonly scratch = over("Image.scratch")
   readonly scratchWith = () => over("Image.scratchWith")

@@ -19,6 +19,7 @@ import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
 import type { Gated } from "./Machine.js"
+import * as Popen from "./Popen.js"
 import * as ProcessHandle from "./ProcessHandle.js"
 import type * as RunOutcome from "./RunOutcome.js"
 import * as RunRequest from "./RunRequest.js"
@@ -140,14 +141,36 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
       })
     )
 
-  readonly start: Image["start"] = <const D extends boolean = true, const F extends File.Content = never>(
+  readonly start: Image["start"] = (command, options = {}) =>
+    this.#start("Image.start", command, options).pipe(this.#span("Image.start"))
+
+  readonly popen: Image["popen"] = <
+    const T extends boolean = false,
+    const C extends boolean = false,
+    EO = never,
+    RO = never,
+    EE = never,
+    RE = never
+  >(
+    args: string | ReadonlyArray<string>,
+    options: Popen.Options<T, C, EO, RO, EE, RE> = {}
+  ) =>
+    Popen.make((command, chosen) => this.#start("Image.popen", command, chosen), args, options).pipe(
+      this.#span("Image.popen")
+    )
+
+  #start<const D extends boolean = true, const F extends File.Content = never>(
+    method: string,
     command: Command.Command,
-    options: StartOptions<D, F> = {}
-  ) => {
+    { stdin = "pipe", ...options }: StartOptions<D, F>
+  ) {
     const goal = target(this.#deps, wireName(this.#ref), options.disposable)
-    return ImageRuns.start<For<D>, F, never, never>("Image.start", goal, command, options).pipe(
-      Effect.map(({ lifecycle, plan }) => ProcessHandle.make(this.#deps.api, lifecycle, goal.toImage(plan.tag))),
-      this.#span("Image.start")
+    const isStdinOpen = stdin === "pipe"
+    const input = isStdinOpen ? { isPiped: true } : { stdin }
+    return Effect.map(
+      ImageRuns.start<For<D>, F, never, never>(method, goal, command, { ...options, ...input }),
+      ({ lifecycle, plan }) =>
+        ProcessHandle.make(this.#deps, { lifecycle, toImage: goal.toImage(plan.tag), isStdinOpen })
     )
   }
 

@@ -1,6 +1,6 @@
 /**
- * Starting a run so that it cannot be lost: whatever happens from the moment the request leaves, either its operation is
- * known and cancelled with the scope, or it never came to be.
+ * Starting a run, or a process in one, so that it cannot be lost: whatever happens from the moment the request leaves,
+ * either it is known and ended with the scope, or it never came to be.
  *
  * @since 0.1.0
  */
@@ -22,46 +22,56 @@ import type { Gated } from "./Machine.js"
 /** How long an interruption waits for the answer to a request that is on its way. */
 const answerTimeout = Duration.seconds(10)
 
+/** What is asked for, and what to say of it. */
+interface Asked<A, E> {
+  readonly method: string
+  readonly ask: Effect.Effect<A, E>
+  /** "a run", as warnings name it */
+  readonly what: string
+  /** where it runs, in words */
+  readonly where: string
+  /** where to look for what may have begun */
+  readonly look: string
+}
+
 /** One answer's time for one request: what was sent and never answered may have begun all the same. */
-const bounded = (
-  { api, config }: Gated,
-  method: string,
-  request: Wire.InstanceSpawnRequest
-): Effect.Effect<Ids.OperationId, CreateError> =>
-  Effect.timeoutFail(api.spawnInstance(request), {
+const bounded = <A, E>(
+  { config }: Pick<Gated, "config">,
+  { ask, method, what }: Asked<A, E>
+): Effect.Effect<A, E | Errors.TransportError> =>
+  Effect.timeoutFail(ask, {
     duration: config.requestTimeout,
     onTimeout: () =>
       new Errors.TransportError({
         method,
         retryable: "unknown",
-        description: `no answer in ${Duration.format(config.requestTimeout)}; the run may have begun all the same`
+        description: `no answer in ${Duration.format(config.requestTimeout)}; the ${what} may have begun all the same`
       })
   })
 
-const abandoned = (method: string, request: Wire.InstanceSpawnRequest): Effect.Effect<never> =>
+const abandoned = ({ look, method, what, where }: Asked<unknown, unknown>): Effect.Effect<never> =>
   Effect.zipRight(
     Effect.logWarning(
-      `A run may go on: ${method} on ${request.image} was interrupted, and the server did not answer within ${
+      `A ${what} may go on: ${method} ${where} was interrupted, and the server did not answer within ${
         Duration.format(answerTimeout)
-      } whether it began. Operations.list({ status: "Executing" }) shows it if it did.`
+      } whether it began. ${look}`
     ),
     Effect.interrupt
   )
 
 /**
- * Asks for the run in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is
- * over at once, for nothing has begun; a request on its way is waited for, and is the last.
+ * Asks for it in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is over
+ * at once, for nothing has begun; a request on its way is waited for, and is the last.
  */
-const spawn = (
-  deps: Gated,
-  method: string,
-  request: Wire.InstanceSpawnRequest,
+const spawn = <A, E>(
+  deps: Pick<Gated, "config">,
+  asked: Asked<A, E>,
   restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Ids.OperationId, CreateError> =>
+): Effect.Effect<A, E | Errors.TransportError> =>
   Effect.gen(function*() {
     const attempt = RunAttempt.make()
     const asking = yield* Effect.forkDaemon(
-      Effect.interruptible(RunAttempt.observed(bounded(deps, method, request), attempt))
+      Effect.interruptible(RunAttempt.observed(bounded(deps, asked), attempt))
     )
     const answer = yield* Effect.exit(restore(Fiber.await(asking)))
     if (Exit.isSuccess(answer)) return yield* answer.value
@@ -71,7 +81,7 @@ const spawn = (
       if (Option.isSome(late)) return yield* late.value
     }
     yield* Fiber.interruptFork(asking)
-    return yield* attempt.isSent ? abandoned(method, request) : Effect.interrupt
+    return yield* attempt.isSent ? abandoned(asked) : Effect.interrupt
   })
 
 /**
@@ -96,7 +106,13 @@ export const launch = (
       const release = permits.release(1)
       // it may have shut while we waited for the permit
       const operationId = yield* deps.gate.check(method).pipe(
-        Effect.zipRight(spawn(deps, method, request, restore)),
+        Effect.zipRight(spawn(deps, {
+          method,
+          ask: deps.api.spawnInstance(request),
+          what: "run",
+          where: `on ${request.image}`,
+          look: "Operations.list({ status: \"Executing\" }) shows it if it did."
+        }, restore)),
         Effect.onError(() => release)
       )
       const lifecycle = Lifecycle.make({ operationId, cancel: deps.api.cancelOperation(operationId), release })
@@ -104,6 +120,44 @@ export const launch = (
       // it may have shut while the request was on its way
       yield* deps.gate.check(method)
       return lifecycle
+    })
+  )
+
+/**
+ * Another process in a sandbox that runs, tied to the scope: closing that before the process has ended kills it. It
+ * takes no place among the concurrent runs, of which its own sandbox has one.
+ *
+ * @internal
+ */
+export const launchIn = (
+  deps: Gated,
+  method: string,
+  operationId: Ids.OperationId,
+  request: Wire.ExecSpec
+): Effect.Effect<
+  { readonly spid: Ids.Spid; readonly lifecycle: Lifecycle.Lifecycle },
+  CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError,
+  Scope
+> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      yield* deps.gate.check(method)
+      const spid = yield* spawn(deps, {
+        method,
+        ask: deps.api.createSubprocess(operationId, request),
+        what: "process",
+        where: `in operation ${operationId}`,
+        look: "It ends with its run."
+      }, restore)
+      const lifecycle = Lifecycle.make({
+        operationId,
+        cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
+        release: Effect.void,
+        what: "process"
+      })
+      // not registered with the gate: the run that it is in is
+      yield* Effect.addFinalizer(() => lifecycle.close)
+      return { spid, lifecycle }
     })
   )
 

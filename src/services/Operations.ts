@@ -15,7 +15,7 @@ import * as Follow from "../internal/Follow.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunGate from "../internal/RunGate.js"
 import * as Errors from "../schemas/Errors.js"
-import * as EventSchema from "../schemas/Event.js"
+import type * as EventSchema from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import type * as Wire from "../schemas/Wire.js"
@@ -114,8 +114,8 @@ export interface Service {
   /** Asks for the end. The server answers before it comes. `ConflictError`: it has ended already. */
   readonly cancel: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /**
-   * A run that is already there, as `Image.start` would have returned it: its output from the beginning, and closing the
-   * scope before its end cancels it, unless it is detached. An operation of another kind is an `InvalidArgumentError`.
+   * A run that is already there, as `Image.start` would have returned it: its output from the beginning, its stdin (if
+   * that is open), and closing the scope before its end cancels it, unless it is detached. An operation of another kind is an `InvalidArgumentError`.
    */
   readonly attach: (
     id: Ids.OperationId
@@ -150,12 +150,6 @@ const toOperation = (wire: Wire.OperationSummary): Operation => ({
   duration: Option.map(Option.fromNullable(wire.duration), Duration.seconds),
   image: Option.fromNullable(wire.image_uuid),
   resultImage: Option.fromNullable(wire.result_image_uuid)
-})
-
-const toEvent = (envelope: EventSchema.OperationEvent): Event => ({
-  ...EventSchema.fromEnvelope(envelope),
-  id: envelope.id,
-  at: Timestamp.toDateTime(envelope.ts)
 })
 
 const stream = (
@@ -211,7 +205,8 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
     const lifecycle = Lifecycle.make({ operationId: id, cancel: deps.api.cancelOperation(id), release: Effect.void })
     if (isTerminal(operation.status)) yield* lifecycle.ended
     yield* adopt(deps, lifecycle)
-    return ProcessHandle.make(deps.api, lifecycle, ImageHandle.anyFrom(deps))
+    // whether its stdin is open, only the server knows
+    return ProcessHandle.make(deps, { lifecycle, toImage: ImageHandle.anyFrom(deps), isStdinOpen: true })
   }).pipe(
     Effect.withSpan("Contree.Operations.attach", { attributes: { "contree.operation": id } })
   )
@@ -239,7 +234,7 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
     events: (id, options) => {
       const read = options?.follow === false ? Follow.replay : Follow.follow
       return read(Views.source(api, "Operations.events", id), { after: options?.after }).pipe(
-        Stream.map(toEvent),
+        Stream.map(Views.toEvent),
         Stream.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } })
       )
     },

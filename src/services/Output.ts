@@ -17,6 +17,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as Lines from "../internal/Lines.js"
 import { DecodeError } from "../schemas/Errors.js"
 import { lastPart } from "./File.js"
 
@@ -91,8 +92,7 @@ const only = (tag: Output["_tag"]) => <E, R>(self: Stream.Stream<Output, E, R>):
  * import * as Output from "effect-contree/Output"
  * import * as Stream from "effect/Stream"
  *
- * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) =>
- *   output.pipe(Output.stdout, Stream.decodeText(), Stream.splitLines)
+ * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) => output.pipe(Output.stdout, Output.lines)
  * ```
  *
  * @since 0.1.0
@@ -107,6 +107,39 @@ export const stdout: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<
  * @category views
  */
 export const stderr: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<Uint8Array, E, R> = only("Stderr")
+
+/**
+ * The lines of a stream of bytes, without their ends. A line ends with LF, CRLF or CR (so a bar of progress that goes
+ * back to its beginning is a line each time); what comes after the last end is a line too, unless it is empty. The bytes
+ * may be cut anywhere, in a character too; what is no UTF-8 becomes U+FFFD, and a byte order mark stays.
+ *
+ * A stream that fails does so after the lines that were complete: half a line is none.
+ *
+ * @example
+ * ```ts
+ * import type * as Errors from "effect-contree/Errors"
+ * import * as Output from "effect-contree/Output"
+ * import type * as Process from "effect-contree/Process"
+ * import type * as Stream from "effect/Stream"
+ *
+ * const complaints = (process: Process.Any): Stream.Stream<string, Errors.OutputError> => Output.lines(process.stderr)
+ * ```
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const lines = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<string, E, R> =>
+  // the state is of one run of the stream: a stream can be run twice
+  Stream.suspend(() => {
+    const splitter = Lines.makeSplitter()
+    return Stream.concat(
+      Stream.mapChunks(self, (chunk) =>
+        Chunk.unsafeFromArray(Chunk.toReadonlyArray(chunk).flatMap((bytes) =>
+          splitter.add(bytes)
+        ))),
+      Stream.suspend(() => Stream.fromIterable(splitter.finish()))
+    )
+  })
 
 /**
  * Makes the pieces of one stream in order, carrying cut characters from one to the next. It holds state: one for each

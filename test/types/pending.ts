@@ -24,12 +24,6 @@ export const pending: Readonly<Record<string, ReadonlyArray<string>>> = {
     "12: Property 'oci' does not exist on type 'Service'.",
     "23: Property 'oci' does not exist on type 'Service'."
   ],
-  // writing to a process that runs
-  "p06-process": [
-    "8: Property 'stdin' does not exist on type 'Process<KeptImage>'.",
-    "20: Property 'write' does not exist on type 'Process<DisposedImage>'.",
-    "22: Property 'end' does not exist on type 'Process<DisposedImage>'."
-  ],
   // imports of images
   "p08-fanout": [
     "6: Property 'docker' does not exist on type 'Service'.",
