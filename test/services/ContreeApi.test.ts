@@ -497,7 +497,12 @@ describe("retries", () => {
         () => json(503, {}),
         () => json(409, {})
       ]
-      const calls = [post, (api: ContreeApi.Service) => api.setImageTag(image, "t")]
+      const calls: ReadonlyArray<(api: ContreeApi.Service) => Effect.Effect<unknown, Errors.ContreeError>> = [
+        post,
+        (api) => api.setImageTag(image, "t"),
+        (api) => api.createSubprocess(operation, { command: "true" }),
+        (api) => api.writeSubprocessStdin(operation, spid, { bytes: Uint8Array.of(65), close: false })
+      ]
       for (const call of calls) {
         for (const reply of once) expect((yield* run(reply, call)).at).toHaveLength(1)
         for (const status of [425, 429]) expect((yield* run(() => json(status, {}), call)).at).toHaveLength(5)
