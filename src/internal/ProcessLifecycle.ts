@@ -23,18 +23,19 @@ export interface Lifecycle {
   readonly close: Effect.Effect<void>
 }
 
-/** Says what could not be done; a run that has just ended, or is gone, is what was wanted. */
+/** Says what could not be done; what has just ended, or is gone, is what was wanted. */
 const cancelQuietly = (
   operationId: Ids.OperationId,
+  what: "run" | "import",
   cancel: Effect.Effect<void, Errors.CancelError>
 ): Effect.Effect<void> =>
   shielded(Effect.catchTag(cancel, "NotFoundError", "ConflictError", () => Effect.void), cancelTimeout).pipe(
     Effect.matchEffect({
-      onFailure: (error) => Effect.logWarning(`The run may go on: it could not be cancelled. ${error.message}`),
+      onFailure: (error) => Effect.logWarning(`The ${what} may go on: it could not be cancelled. ${error.message}`),
       onSuccess: Option.match({
         onNone: () =>
           Effect.logWarning(
-            `The run may go on: the server did not answer its cancellation in ${Duration.format(cancelTimeout)}.`
+            `The ${what} may go on: the server did not answer its cancellation in ${Duration.format(cancelTimeout)}.`
           ),
         onSome: () => Effect.void
       })
@@ -44,6 +45,8 @@ const cancelQuietly = (
 
 export const make = (options: {
   readonly operationId: Ids.OperationId
+  /** for messages; default: a run */
+  readonly what?: "run" | "import"
   readonly cancel: Effect.Effect<void, Errors.CancelError>
   /** gives the permit back */
   readonly release: Effect.Effect<void>
@@ -60,6 +63,6 @@ export const make = (options: {
     isRunning: () => isRunning,
     ended: leave(Effect.void),
     detached: leave(Effect.void),
-    close: leave(cancelQuietly(options.operationId, options.cancel))
+    close: leave(cancelQuietly(options.operationId, options.what ?? "run", options.cancel))
   }
 }

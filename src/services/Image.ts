@@ -23,7 +23,7 @@ import type * as File from "./File.js"
 import type * as Output from "./Output.js"
 import type { Process } from "./Process.js"
 import type { RunResult } from "./RunResult.js"
-import type { Session } from "./Session.js"
+import type { Busy, Concurrency, Session, SessionOptions } from "./Session.js"
 import type * as Stdin from "./Stdin.js"
 
 /**
@@ -225,14 +225,18 @@ export interface Image extends Pipeable, Inspectable {
   ) => Effect.Effect<Process<For<D>>, Errors.SpawnError | File.Error<F>, Scope | File.Context<F>>
 
   /** A history that begins here. What it leaves stays. */
-  readonly session: (options?: Environment) => Effect.Effect<Session, Errors.DisposableImageRunError>
+  readonly session: <const Q extends Concurrency = "queue">(
+    options?: SessionOptions<Q>
+  ) => Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError>
   /**
    * A session that is over with its scope: closing it cancels what still runs, removes the tags that were set through it
    * and disposes of every handle that came from it (`DisposableImageRunError` from then on). A service that cannot
    * delete images keeps them, untagged, until they age out.
    */
   readonly scratch: Effect.Effect<Session, Errors.DisposableImageRunError, Scope>
-  readonly scratchWith: (options: Environment) => Effect.Effect<Session, Errors.DisposableImageRunError, Scope>
+  readonly scratchWith: <const Q extends Concurrency = "queue">(
+    options: SessionOptions<Q>
+  ) => Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError, Scope>
   readonly inspect: Effect.Effect<Info, Errors.LookupError | Errors.DisposableImageRunError>
 
   /** what is in a folder (default `/`) */
@@ -285,9 +289,9 @@ export interface DisposedImage extends Image {
   readonly run: (command: Command.Command, options?: unknown) => Over
   readonly stream: (command: Command.Command, options?: unknown) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly start: (command: Command.Command, options?: unknown) => Over
-  readonly session: (options?: Environment) => Over
+  readonly session: (options?: SessionOptions) => Over
   readonly scratch: Over
-  readonly scratchWith: (options: Environment) => Over
+  readonly scratchWith: (options: SessionOptions) => Over
   readonly inspect: Over
   readonly ls: (path?: string) => Over
   readonly exists: (path: string) => Over

@@ -6,6 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as RunGate from "../internal/RunGate.js"
 import { shielded } from "../internal/RunShielded.js"
@@ -14,7 +15,7 @@ import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import type * as File from "./File.js"
-import type { Environment, For, Image, Info, KeptImage, StartOptions } from "./Image.js"
+import type { For, Image, Info, KeptImage, StartOptions } from "./Image.js"
 import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
@@ -22,6 +23,7 @@ import type { Gated } from "./Machine.js"
 import * as ProcessHandle from "./ProcessHandle.js"
 import type * as RunOutcome from "./RunOutcome.js"
 import * as RunRequest from "./RunRequest.js"
+import type { Busy, Concurrency, Session, SessionOptions } from "./Session.js"
 import * as SessionHandle from "./SessionHandle.js"
 
 // -------------------------------------------------------------------------------------------------------- what a run leaves
@@ -151,16 +153,19 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
     )
   }
 
-  readonly session: Image["session"] = (options) =>
-    Effect.map(this.#deps.gate.check("Image.session"), () => SessionHandle.make(this, options ?? {}))
+  readonly session: Image["session"] = <const Q extends Concurrency = "queue">(options: SessionOptions<Q> = {}) =>
+    Effect.map(this.#deps.gate.check("Image.session"), () => SessionHandle.make(this, options))
 
   get scratch(): Image["scratch"] {
-    return this.#scratch("Image.scratch", {})
+    return this.#scratch<"queue">("Image.scratch", {})
   }
 
   readonly scratchWith: Image["scratchWith"] = (options) => this.#scratch("Image.scratchWith", options)
 
-  #scratch(method: string, options: Environment): Image["scratch"] {
+  #scratch<Q extends Concurrency>(
+    method: string,
+    options: SessionOptions<Q>
+  ): Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError, Scope> {
     const { api, gate } = this.#deps
     return Effect.zipRight(gate.check(method), RunGate.make(gate, removeTag(api))).pipe(
       Effect.map((inner) => {

@@ -185,8 +185,12 @@ export const run = <
     return result
   }).pipe(Effect.scoped)
 
-/** Ends what was read of a stream with `error` when the time is over. */
-const within = <A, E, R>(
+/**
+ * Ends what was read of a stream with `error` when the time is over.
+ *
+ * @internal
+ */
+export const within = <A, E, R>(
   self: Stream.Stream<A, E, R>,
   limit: Option.Option<Duration.Duration>,
   error: (limit: Duration.Duration) => Errors.OperationTimedOutError

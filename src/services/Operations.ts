@@ -20,6 +20,8 @@ import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import type * as Wire from "../schemas/Wire.js"
 import { isTerminal } from "../schemas/Wire.js"
+import * as CancelAll from "./CancelAll.js"
+import type { CancelFilter, Cancelled } from "./CancelAll.js"
 import type { ContreeApi, Service as ApiService } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
 import * as ImageHandle from "./ImageHandle.js"
@@ -31,6 +33,19 @@ import * as Paging from "./Paging.js"
 import type { Process } from "./Process.js"
 import * as ProcessHandle from "./ProcessHandle.js"
 import * as Views from "./ProcessViews.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Cancelled,
+  /**
+   * @since 0.1.0
+   * @category options
+   */
+  CancelFilter
+} from "./CancelAll.js"
 
 /**
  * `Unknown`: a word this version does not know; such an operation is taken to go on.
@@ -114,6 +129,23 @@ export interface Service {
   /** Asks for the end. The server answers before it comes. `ConflictError`: it has ended already. */
   readonly cancel: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /**
+   * Cancels everything that goes on and matches, 8 at a time: also what other programs of the project began. What could
+   * not be cancelled is in the answer and no failure; only a list that cannot be read is one. What begins meanwhile may
+   * be missed.
+   *
+   * @example
+   * ```ts
+   * import * as Operations from "effect-contree/Operations"
+   * import * as Effect from "effect/Effect"
+   *
+   * const stopRuns = Effect.flatMap(Operations.Operations, (operations) =>
+   *   operations.cancelAll({ kind: "instance", since: "1 hour" }))
+   * ```
+   */
+  readonly cancelAll: (
+    filter?: CancelFilter
+  ) => Effect.Effect<Cancelled, Errors.RequestError | Errors.InvalidArgumentError>
+  /**
    * A run that is already there, as `Image.start` would have returned it: its output from the beginning, and closing the
    * scope before its end cancels it, unless it is detached. An operation of another kind is an `InvalidArgumentError`.
    */
@@ -141,10 +173,15 @@ const names = new Map<string, Status>(
   Object.entries(statuses).map(([name, wire]) => [wire, name as Status] as const)
 )
 
+/**
+ * @internal
+ */
+export const toStatus = (wire: string | null | undefined): Status => names.get(wire ?? "") ?? "Unknown"
+
 const toOperation = (wire: Wire.OperationSummary): Operation => ({
   id: wire.uuid,
   kind: wire.kind ?? "unknown",
-  status: names.get(wire.status ?? "") ?? "Unknown",
+  status: toStatus(wire.status),
   error: Option.fromNullable(wire.error),
   createdAt: Option.map(Option.fromNullable(wire.created_at), Timestamp.toDateTime),
   duration: Option.map(Option.fromNullable(wire.duration), Duration.seconds),
@@ -152,7 +189,10 @@ const toOperation = (wire: Wire.OperationSummary): Operation => ({
   resultImage: Option.fromNullable(wire.result_image_uuid)
 })
 
-const toEvent = (envelope: EventSchema.OperationEvent): Event => ({
+/**
+ * @internal
+ */
+export const toEvent = (envelope: EventSchema.OperationEvent): Event => ({
   ...EventSchema.fromEnvelope(envelope),
   id: envelope.id,
   at: Timestamp.toDateTime(envelope.ts)
@@ -247,6 +287,7 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
       api.cancelOperation(id).pipe(
         Effect.withSpan("Contree.Operations.cancel", { attributes: { "contree.operation": id } })
       ),
+    cancelAll: CancelAll.make(api),
     attach: attach(deps)
   })
 })

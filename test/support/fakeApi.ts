@@ -201,6 +201,8 @@ export interface Fake {
   readonly files: Map<string, { readonly bytes: Uint8Array; readonly id: Ids.FileId }>
   /** what a spawned operation does; default: ends with 0, and a new image unless disposable */
   onSpawn: (operation: FakeOperation) => void
+  /** what an import does; default: ends well, with a new image that has the tag */
+  onImport: (operation: FakeOperation, request: Wire.ImageImportRequest) => void
   /** what stands between a request and its answer, by method */
   readonly before: Map<string, Effect.Effect<void, never>>
   /** what a method answers instead, once each, in order */
@@ -268,7 +270,19 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         tag !== undefined && fake.tags.get(tag) === id
           ? Effect.sync(() => void fake.tags.delete(tag))
           : Effect.fail(notFound("deleteImageTag"))),
-    importImage: unused("importImage"),
+    importImage: (request) =>
+      on("importImage", [request], () =>
+        Effect.sync(() => {
+          const operation = new FakeOperation(Ids.OperationId.make(uuid(fake.operations.length + 1)), {
+            command: "",
+            image: ""
+          })
+          operation.kind = "image_import"
+          fake.operations.push(operation)
+          fake.onImport(operation, request)
+          bell.ring()
+          return operation.id
+        })),
     listFiles: (query) =>
       on("listFiles", [query], () =>
         Effect.succeed(
@@ -403,6 +417,11 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
     files: new Map(),
     onSpawn: (operation) =>
       void (operation.request.disposable === false ? operation.exit(0, imageId(images++)) : operation.exit(0)),
+    onImport: (operation, request) => {
+      const id = imageId(images++)
+      if (typeof request.tag === "string") fake.tags.set(request.tag, id)
+      operation.end("SUCCESS", { image: id })
+    },
     before,
     failures,
     named: (method) => calls.filter((call) => call.method === method),

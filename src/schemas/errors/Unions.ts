@@ -147,7 +147,7 @@ export type OutputError = WaitError | OutputTruncatedError
  * @category unions
  */
 export type ImportError =
-  | LookupError
+  | FollowError
   | TooEarlyError
   | InvalidReferenceError
   | InvalidArgumentError
