@@ -36,14 +36,11 @@ export const pending: Readonly<Record<string, ReadonlyArray<string>>> = {
     "9: 'r' is of type 'unknown'.",
     "9: 'r' is of type 'unknown'."
   ],
-  // downloads to files, and the test double
+  // downloads to files
   "p10-wiring": [
-    "6: Cannot find module 'effect-contree/testing' or its corresponding type declarations.",
     "11: Property 'download' does not exist on type 'Image'.",
     "18: No overload matches this call.   Overload 1 of 2, '(options?: { readonly disableErrorReporting?:",
     "21: Type 'Effect<number | undefined, unknown, unknown>' is not assignable to type 'Effect<number | u",
-    "33: Argument of type 'Effect<number | undefined, unknown, unknown>' is not assignable to parameter o",
-    "40: Parameter 'call' implicitly has an 'any' type.",
-    "43: 't' is of type 'unknown'."
+    "33: Argument of type 'Effect<number | undefined, unknown, unknown>' is not assignable to parameter o"
   ]
 }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -71,6 +72,13 @@ const refusals: ReadonlySet<string> = new Set<CreateError["_tag"]>([
 
 const isRefusal = (error: Errors.ContreeError): error is CreateError => refusals.has(error._tag)
 
+/** an error that answers the request, or a defect; all else is a process, even if it is over already */
+const isRefused = (exit: Exit.Exit<unknown, Errors.ContreeError>): boolean =>
+  Exit.isFailure(exit) && Option.match(Cause.failureOption(exit.cause), {
+    onNone: () => !Cause.isInterruptedOnly(exit.cause),
+    onSome: isRefusal
+  })
+
 /** What the script says to a request: a refusal, a mistake of its own, or a process. */
 const ask = (
   world: World,
@@ -84,7 +92,7 @@ const ask = (
       return yield* Effect.die(unscripted(world.script.runs, run.command, image))
     }
     const begun = yield* begin(one.reply, run)
-    if (Option.isNone(begun.atOnce) || Exit.isSuccess(begun.atOnce.value)) return begun
+    if (Option.isNone(begun.atOnce) || !isRefused(begun.atOnce.value)) return begun
     const { input: _, ...rest } = run
     const call: Call = { ...rest, outcome: { _tag: "Unknown" } }
     const refused = Effect.sync(() => void world.calls.push({ toCall: () => [call] }))

@@ -115,7 +115,8 @@ export interface Reply {
  * - one that waits (for a clock, a latch, another fiber) is a command that goes on. Cancelling the run interrupts it, and
  *   its failure ends the run as a `FailedOperationError` with the message of the failure.
  *
- * `FailedOperationError` and `CancelledOperationError` end the run so either way. A defect, such as a failed assertion,
+ * `FailedOperationError` and `CancelledOperationError` end the run so either way, and so does an error that is no answer
+ * to a request, as a `FailedOperationError` too. A defect, such as a failed assertion,
  * is the program's own.
  *
  * @since 0.1.0
