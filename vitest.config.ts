@@ -35,11 +35,14 @@ const processWide = ["engine/test/box/Ends.test.ts", "test/endtoend/NothingLeft.
 const include = ["test/**/*.test.ts", "engine/test/**/*.test.ts"]
 const exclude = ["**/node_modules/**", "**/*.slow.test.ts"]
 
-/** What the slow tests share with the others. */
+/**
+ * What the slow tests share with the others. A time-out is there to end what hangs, on the slowest machine too: no test
+ * says with it how fast something is.
+ */
 export const common = {
   pool: "forks",
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   reporters: ["default", new ClosingLineReporter()]
 } as const
 

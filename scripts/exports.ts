@@ -30,6 +30,7 @@ export const exportsOf = (modules: ReadonlyMap<string, string>): Exports => ({
   ...Object.fromEntries(
     [...modules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, path]) => [`./${name}`, entry(path)])
   ),
+  "./testing": entry("testing"),
   "./internal/*": null,
   "./package.json": "./package.json"
 })

@@ -40,7 +40,7 @@ describe("contree-local", () => {
       expect(well.stdout).toMatch(/Boxes run here/)
       expect(ill.code).toBe(1)
       expect(ill.stdout).toMatch(/Boxes cannot run here yet/)
-    }), 60_000)
+    }))
 
   it.live("explains itself, and does not guess", () =>
     Effect.gen(function*() {
@@ -58,5 +58,5 @@ describe("contree-local", () => {
         expect(stderr).toContain("Usage:")
       }
       expect(wrong.stderr).toContain("`serve-me`")
-    }), 60_000)
+    }))
 })

@@ -26,6 +26,8 @@ export interface Wiring {
   readonly client: HttpClient.HttpClient
   readonly baseUrl: string
   readonly scrub: Scrub
+  /** takes this out of what comes from now on, too */
+  readonly learn: (secret: string) => void
   readonly retry: Schedule.Schedule<unknown, Errors.ContreeError>
   readonly requestTimeout: Duration.Duration
   readonly idleTimeout: Duration.Duration

@@ -172,6 +172,6 @@ export const follow = (
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   // the state is of one run of the stream: a stream can be run twice
   Stream.suspend(() => {
-    const state = initial(options?.after)
+    const state = initial(source.spid, options?.after)
     return Stream.flatMap(Stream.repeatEffectOption(Effect.suspend(() => turn(source, state))), (events) => events)
   })

@@ -15,7 +15,12 @@ export type Connection = Stream.Stream<Event.OperationEvent, ConnectionError>
 export interface Source extends Who {
   /** one connection; an absent `lastEventId` asks for everything */
   readonly events: (query: { readonly follow?: boolean; readonly lastEventId?: number }) => Connection
+  /** how it stands; of a process in a run, told as an operation of its own */
   readonly operation: Effect.Effect<Wire.Operation, Errors.LookupError>
+  /** the process whose output the status has, where the log is of that alone; default: 1, and the whole log */
+  readonly spid?: number | undefined
+  /** an event after which there is nothing to wait for; `completion` always is one */
+  readonly isLast?: ((event: Event.OperationEvent) => boolean) | undefined
   /** the same, with what the run has written so far; without it a run whose log is absent is silent until its end */
   readonly inflight?: Effect.Effect<Wire.Operation, Errors.LookupError> | undefined
 }
@@ -34,8 +39,8 @@ const isEvent = (item: Item): item is Event.OperationEvent => item !== undefined
 const misplaced = (who: Who, description: string, retryable: boolean): Errors.EventStreamError =>
   new Errors.EventStreamError({ method: who.method, operationId: who.operationId, retryable, description })
 
-/** Events that are new, in order; `completion` ends the stream, and so does a gap, as a break. */
-export const take = (who: Who, state: State, connection: Connection): Stream.Stream<Event.OperationEvent> => {
+/** Events that are new, in order; the last one ends the stream, and so does a gap, as a break. */
+export const take = (source: Source, state: State, connection: Connection): Stream.Stream<Event.OperationEvent> => {
   let isComplete = false
   const read = (events: Chunk.Chunk<Event.OperationEvent>): Chunk.Chunk<Item> => {
     const items: Array<Item> = []
@@ -45,12 +50,12 @@ export const take = (who: Who, state: State, connection: Connection): Stream.Str
       if (verdict === "old") continue
       if (verdict === "new") items.push(event)
       if (verdict === "gap") {
-        const error = misplaced(who, `event ${event.id} came where ${next} was to come`, true)
+        const error = misplaced(source, `event ${event.id} came where ${next} was to come`, true)
         state.phase = { _tag: "Broken", error: Option.some(error) }
       } else if (verdict === "late") {
-        const error = misplaced(who, `event ${event.id} came late twice: it cannot be put in its place any more`, false)
+        const error = misplaced(source, `event ${event.id} came late twice: it cannot be put in its place any more`, false)
         state.phase = { _tag: "Failed", error }
-      } else if (event.type === "completion") {
+      } else if (event.type === "completion" || source.isLast?.(event) === true) {
         isComplete = true
         state.phase = { _tag: "Done" }
       } else continue

@@ -14,7 +14,7 @@ export const replay = (
   options?: { readonly after?: number | undefined }
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   Stream.suspend(() => {
-    const state = initial(options?.after)
+    const state = initial(source.spid, options?.after)
     const attempt = Effect.suspend((): Effect.Effect<
       Stream.Stream<Event.OperationEvent>,
       Option.Option<Errors.FollowError>

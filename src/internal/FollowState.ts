@@ -55,8 +55,9 @@ export interface State {
   isDrained: boolean
 }
 
-export const initial = (after: number | undefined): State => ({
-  progress: makeProgress(after),
+/** The log of one process alone leaves out the numbers of the others. */
+export const initial = (spid: number | undefined, after: number | undefined): State => ({
+  progress: makeProgress(after, spid),
   phase: { _tag: "Connect" },
   attempts: 0,
   failures: 0,
@@ -65,7 +66,7 @@ export const initial = (after: number | undefined): State => ({
   retryMillis: undefined,
   unreadableAfter: undefined,
   gapAfter: undefined,
-  hasGaps: false,
+  hasGaps: spid !== undefined,
   holes: [],
   isDrained: false
 })

@@ -17,10 +17,12 @@ export interface Progress {
   readonly lastId: () => number | undefined
   /** Is it new? Then it counts as read. */
   readonly accept: (event: Event.OperationEvent) => boolean
-  /** bytes of the main command that were read; none when a piece could not be: then nobody knows how many there were */
+  /** bytes of the process that were read; none when a piece could not be: then nobody knows how many there were */
   readonly read: (stream: Name) => number | undefined
   /** read from the beginning: the byte counts are of the whole log */
   readonly whole: boolean
+  /** the process whose output it is */
+  readonly spid: number
 }
 
 /** The bytes of a piece of output; none for what is no piece, or in an encoding that this version does not know. */
@@ -37,7 +39,7 @@ const sizeOf = (data: Event.OperationEvent["data"]): number | undefined => {
   return Math.floor(value.length / 4) * 3 - padding
 }
 
-export const makeProgress = (after: number | undefined): Progress => {
+export const makeProgress = (after: number | undefined, spid = 1): Progress => {
   let lastId = after === undefined || after < 0 ? undefined : after
   const read: Record<Name, number | undefined> = { stdout: 0, stderr: 0 }
   return {
@@ -45,14 +47,15 @@ export const makeProgress = (after: number | undefined): Progress => {
     accept: (event) => {
       if (lastId !== undefined && event.id <= lastId) return false
       lastId = event.id
-      if (event.spid === 1 && (event.type === "stdout" || event.type === "stderr")) {
+      if (event.spid === spid && (event.type === "stdout" || event.type === "stderr")) {
         const [before, size] = [read[event.type], sizeOf(event.data)]
         read[event.type] = before === undefined || size === undefined ? undefined : before + size
       }
       return true
     },
     read: (stream) => read[stream],
-    whole: lastId === undefined
+    whole: lastId === undefined,
+    spid
   }
 }
 
@@ -84,8 +87,9 @@ const piece = (
   ts: Timestamp,
   name: Name,
   bytes: Uint8Array,
-  truncated: boolean
-): Event.OperationEvent => ({ id, ts, type: name, data: { ...StreamRepr.fromBytes(bytes), truncated }, spid: 1 })
+  truncated: boolean,
+  spid: number
+): Event.OperationEvent => ({ id, ts, type: name, data: { ...StreamRepr.fromBytes(bytes), truncated }, spid })
 
 /**
  * What the status of a run that goes on has beyond what was read; it counts as read. Whatever cannot be read in it is
@@ -102,7 +106,7 @@ export const liveOutput = (
     const [repr, read] = [result?.[name], progress.read(name)]
     const bytes = repr === undefined || repr === null ? undefined : StreamRepr.toBytes(repr)
     if (bytes === undefined || read === undefined || bytes.length <= read) continue
-    const event = piece((progress.lastId() ?? -1) + 1, timestamp(nowMillis), name, bytes.subarray(read), false)
+    const event = piece((progress.lastId() ?? -1) + 1, timestamp(nowMillis), name, bytes.subarray(read), false, progress.spid)
     progress.accept(event)
     events.push(event)
   }
@@ -140,7 +144,7 @@ export const synthesise = (
           return Effect.fail(lost(source, `the log is gone, and a piece of ${name} in it could not be read`))
         }
         const rest = bytes.subarray(read)
-        if (rest.length > 0) events.push(piece(++id, ts, name, rest, repr.truncated === true))
+        if (rest.length > 0) events.push(piece(++id, ts, name, rest, repr.truncated === true, progress.spid))
       }
     }
     const data = {

@@ -1,5 +1,6 @@
 /**
- * The life of one operation that we answer for: from its spawn until it has ended, was let go, or was cancelled. Leaving
+ * The life of one run, or one process in it, that we answer for: from its spawn until it has ended, was let go, or was
+ * cancelled. Leaving
  * `Running` happens once, and so does what comes with it: the permit goes back, and at most one cancel is sent.
  */
 import * as Duration from "effect/Duration"
@@ -23,18 +24,24 @@ export interface Lifecycle {
   readonly close: Effect.Effect<void>
 }
 
-/** Says what could not be done; a run that has just ended, or is gone, is what was wanted. */
-const cancelQuietly = (
-  operationId: Ids.OperationId,
-  cancel: Effect.Effect<void, Errors.CancelError>
-): Effect.Effect<void> =>
+interface Options {
+  readonly operationId: Ids.OperationId
+  readonly cancel: Effect.Effect<void, Errors.CancelError>
+  /** gives the permit back */
+  readonly release: Effect.Effect<void>
+  /** as warnings name it; default: run */
+  readonly what?: "run" | "import" | "process"
+}
+
+/** Says what could not be done; what has just ended, or is gone, is what was wanted. */
+const cancelQuietly = ({ cancel, operationId, what = "run" }: Options): Effect.Effect<void> =>
   shielded(Effect.catchTag(cancel, "NotFoundError", "ConflictError", () => Effect.void), cancelTimeout).pipe(
     Effect.matchEffect({
-      onFailure: (error) => Effect.logWarning(`The run may go on: it could not be cancelled. ${error.message}`),
+      onFailure: (error) => Effect.logWarning(`The ${what} may go on: it could not be cancelled. ${error.message}`),
       onSuccess: Option.match({
         onNone: () =>
           Effect.logWarning(
-            `The run may go on: the server did not answer its cancellation in ${Duration.format(cancelTimeout)}.`
+            `The ${what} may go on: the server did not answer its cancellation in ${Duration.format(cancelTimeout)}.`
           ),
         onSome: () => Effect.void
       })
@@ -42,12 +49,7 @@ const cancelQuietly = (
     Effect.annotateLogs("contree.operation", operationId)
   )
 
-export const make = (options: {
-  readonly operationId: Ids.OperationId
-  readonly cancel: Effect.Effect<void, Errors.CancelError>
-  /** gives the permit back */
-  readonly release: Effect.Effect<void>
-}): Lifecycle => {
+export const make = (options: Options): Lifecycle => {
   let isRunning = true
   const leave = (then: Effect.Effect<void>): Effect.Effect<void> =>
     Effect.uninterruptible(Effect.suspend(() => {
@@ -60,6 +62,6 @@ export const make = (options: {
     isRunning: () => isRunning,
     ended: leave(Effect.void),
     detached: leave(Effect.void),
-    close: leave(cancelQuietly(options.operationId, options.cancel))
+    close: leave(cancelQuietly(options))
   }
 }

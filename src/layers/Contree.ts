@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as RunGate from "../internal/RunGate.js"
 import type * as Errors from "../schemas/Errors.js"
 import * as ContreeApi from "../services/ContreeApi.js"
+import * as Diagnosis from "../services/Diagnosis.js"
 import type { Behaviour, Options, Values } from "../services/ContreeConfig.js"
 import * as ContreeHttp from "../services/ContreeHttp.js"
 import * as Files from "../services/Files.js"
@@ -148,3 +149,27 @@ export const layerProfile = (
   name?: string
 ): Layer.Layer<Contree, Errors.ConfigurationError, HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> =>
   Layer.provide(layerWithoutConfig, ContreeConfig.layerProfile(name))
+
+/**
+ * Who am I, what may I do, and what is in the way? It asks the service, and never fails for what it is there to explain:
+ * a token that is not accepted, a project that is missing, permissions that are, a base URL that leads elsewhere, a
+ * network that leads nowhere, each with what to do about it. `Diagnosis.format`, or `String` of it, is for a person.
+ *
+ * What the layer itself fails with, a `ConfigurationError`, says on its own which places it looked at. With a
+ * `ContreeConfig` in the context too, the answer names the base URL and the project.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree, Diagnosis } from "effect-contree"
+ * import { Console, Effect, Layer } from "effect"
+ *
+ * export const program = Effect.flatMap(Contree.diagnose, (found) => Console.log(Diagnosis.format(found))).pipe(
+ *   Effect.provide(Contree.layerEnv.pipe(Layer.provide(FetchHttpClient.layer)))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export const diagnose: Effect.Effect<Diagnosis.Diagnosis, never, ContreeApi.ContreeApi> = Diagnosis.diagnose

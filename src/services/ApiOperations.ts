@@ -3,12 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
+import { created } from "../internal/ApiCreate.js"
 import { events } from "../internal/ApiEvents.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import { pageOf } from "./ApiImages.js"
@@ -17,8 +16,6 @@ import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
 import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
-import { retried } from "../internal/Retry.js"
-import * as RunAttempt from "../internal/RunAttempt.js"
 
 type Operations = Pick<
   Service,
@@ -46,29 +43,15 @@ export const make = (wiring: Wiring): Operations => ({
 
   spawnInstance: (request: Wire.InstanceSpawnRequest) =>
     Effect.flatMap(
-      Effect.zip(
-        jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
-        RunAttempt.isObserved
-      ),
-      ([body, isObserved]) =>
-        RunAttempt.marked(
-          ApiRequest.json(wiring, {
-            method: nameOf("spawnInstance"),
-            verb: "POST",
-            path: ["instances"],
-            body,
-            expected: [404, 422, 425],
-            // an answer that comes too late for whoever waited still says what is to be cancelled
-            timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout,
-            // sent again here, where an interruption can tell a pause from a request on its way
-            once: true
-          }, Wire.OperationCreated),
-          (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
-        )
-    ).pipe(
-      Effect.map(({ uuid }) => uuid),
-      traced(wiring, "spawnInstance", { image: request.image })
-    ),
+      jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
+      (body) =>
+        created(wiring, {
+          method: nameOf("spawnInstance"),
+          path: ["instances"],
+          body,
+          expected: [404, 422, 425]
+        }, Wire.OperationCreated)
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "spawnInstance", { image: request.image })),
 
   listOperations: (query: OperationQuery = {}) =>
     ApiRequest.json(wiring, {

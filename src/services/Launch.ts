@@ -1,6 +1,6 @@
 /**
- * Starting a run so that it cannot be lost: whatever happens from the moment the request leaves, either its operation is
- * known and cancelled with the scope, or it never came to be.
+ * Starting an operation (a run, an import) or a process in one, so that it cannot be lost: whatever happens from the
+ * moment the request leaves, either it is known and ended with the scope, or it never came to be.
  *
  * @since 0.1.0
  */
@@ -20,73 +20,94 @@ import type * as Wire from "../schemas/Wire.js"
 import type { CreateError } from "./ContreeApi.js"
 import type { Gated } from "./Machine.js"
 
-/** A request that somebody has asked for, and that goes on whatever becomes of whoever asked. */
-interface Asking {
-  readonly deps: Gated
+/**
+ * What is asked for, and what to say of it.
+ *
+ * @internal
+ */
+export interface Asked<A, E> {
   readonly method: string
-  readonly request: Wire.InstanceSpawnRequest
+  /** how messages call it */
+  readonly what: "run" | "import" | "process"
+  /** "on this image", "in that operation", for the log */
+  readonly where: string
+  /** asked before the request and after it: fails once nothing may run any more */
+  readonly check: Effect.Effect<void, E>
+  /** sent again only after answers that say that nothing was done; see `RunAttempt` */
+  readonly request: Effect.Effect<A, E>
+  /** what the answer tells of, as something that can be ended; `release` gives the permit back */
+  readonly lifecycle: (answer: A, release: Effect.Effect<void>) => Lifecycle.Lifecycle
+}
+
+/** A request that goes on whatever becomes of whoever asked. */
+interface Asking<A, E> extends Asked<A, E> {
+  readonly deps: Gated
   readonly attempt: RunAttempt.Attempt
 }
 
-const mayGoOn = ({ method, request }: Asking, why: string): Effect.Effect<void> =>
+const look: Readonly<Record<Asked<unknown, unknown>["what"], string>> = {
+  run: "Operations.list({ status: \"Executing\" }) shows it if it did.",
+  import: "Operations.list({ status: \"Executing\" }) shows it if it did.",
+  process: "It ends with its run."
+}
+
+const mayGoOn = <A, E>({ method, what, where }: Asking<A, E>, why: string): Effect.Effect<void> =>
   Effect.logWarning(
-    `A run may go on: ${method} on ${request.image} ${why}, and the server did not answer within ${
+    `${what === "import" ? "An" : "A"} ${what} may go on: ${method} ${where} ${why}, and the server did not answer within ${
       Duration.format(RunAttempt.grace)
-    } whether it began. Operations.list({ status: "Executing" }) shows it if it did.`
+    } whether it began. ${look[what]}`
   )
 
 /** what was sent and never answered may have begun all the same */
-const unanswered = ({ deps, method }: Asking): Errors.TransportError =>
+const unanswered = <A, E>({ deps, method, what }: Asking<A, E>): Errors.TransportError =>
   new Errors.TransportError({
     method,
     code: "ETIMEDOUT",
     timeout: "request",
     retryable: "unknown",
-    description: `no answer in ${Duration.format(deps.config.requestTimeout)}; the run may have begun all the same`
+    description: `no answer in ${Duration.format(deps.config.requestTimeout)}; the ${what} may have begun all the same`
   })
 
-type Answer = Fiber.RuntimeFiber<Ids.OperationId, CreateError>
-
 /** The answer, if it comes soon; there is no further attempt. */
-const late = ({ attempt }: Asking, answer: Answer): Effect.Effect<Option.Option<Ids.OperationId>, CreateError> =>
+const late = <A, E>(
+  { attempt }: Asking<A, E>,
+  answer: Fiber.RuntimeFiber<A, E>
+): Effect.Effect<Option.Option<A>, E> =>
   Effect.suspend(() => {
     attempt.isLast = true
     if (!attempt.isSent) return Effect.as(Fiber.interruptFork(answer), Option.none())
     return Effect.flatMap(
       shielded(Fiber.await(answer), RunAttempt.grace),
-      (came): Effect.Effect<Option.Option<Ids.OperationId>, CreateError> =>
+      (came): Effect.Effect<Option.Option<A>, E> =>
         Option.isSome(came)
-          ? Effect.map(came.value, (operationId) => Option.some(operationId))
+          ? Effect.map(came.value, Option.some)
           : Effect.as(Fiber.interruptFork(answer), Option.none())
     )
   })
 
-/** Nobody waits for the run any more: an answer that still comes is there to end it. */
-const abandon = (asking: Asking, answer: Answer): Effect.Effect<void> =>
+/** Nobody waits any more: an answer that still comes is there to end what it tells of. */
+const abandon = <A, E>(asking: Asking<A, E>, answer: Fiber.RuntimeFiber<A, E>): Effect.Effect<void> =>
   Effect.matchEffect(late(asking, answer), {
     // it never began, or nobody knows, and the caller has been told
     onFailure: () => Effect.void,
     onSuccess: (found) => {
-      if (Option.isNone(found)) return asking.attempt.isSent ? mayGoOn(asking, "was given up") : Effect.void
-      const cancel = asking.deps.api.cancelOperation(found.value)
-      return Lifecycle.make({ operationId: found.value, cancel, release: Effect.void }).close
+      if (Option.isSome(found)) return asking.lifecycle(found.value, Effect.void).close
+      return asking.attempt.isSent ? mayGoOn(asking, "was given up") : Effect.void
     }
   })
 
 /**
- * Asks for the run in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is
- * over at once, for nothing has begun; a request on its way is waited for, and is the last. One whose time is over is
- * listened to for a while after the caller has been told.
+ * Asks in a fiber of its own, so that an interruption can decide about it: a pause between two attempts is over at once,
+ * for nothing has begun; a request on its way is waited for, and is the last. One whose time is over is listened to for
+ * a while after the caller has been told.
  */
-const spawn = (
-  asking: Asking,
+const ask = <A, E>(
+  asking: Asking<A, E>,
   restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Ids.OperationId, CreateError> =>
+): Effect.Effect<A, E | Errors.TransportError> =>
   Effect.gen(function*() {
     const { attempt, deps, request } = asking
-    const answer = yield* Effect.forkDaemon(
-      Effect.interruptible(RunAttempt.observed(deps.api.spawnInstance(request), attempt))
-    )
+    const answer = yield* Effect.forkDaemon(Effect.interruptible(RunAttempt.observed(request, attempt)))
     // a timeout needs to interrupt, which the caller may not allow
     const waiting = yield* Effect.forkDaemon(
       Effect.interruptible(Effect.timeoutOption(Fiber.await(answer), deps.config.requestTimeout))
@@ -105,10 +126,72 @@ const spawn = (
     return yield* unanswered(asking)
   })
 
+interface Launched<A> {
+  readonly answer: A
+  readonly lifecycle: Lifecycle.Lifecycle
+}
+
 /**
- * Takes a permit, asks for the run, and ties it to the scope. Interruption before the request leaves sends nothing;
- * after that, the answer is waited for (at most 10 seconds: then a warning is logged), and the run is cancelled. The same
+ * Asks, and ties what comes of it with `tie`. Whoever shuts the gate waits for what is on its way, or its connection
+ * would close under it.
+ */
+const launched = <A, E>(
+  asking: Asking<A, E>,
+  release: Effect.Effect<void>,
+  restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+  tie: (lifecycle: Lifecycle.Lifecycle) => Effect.Effect<void, never, Scope>
+): Effect.Effect<Launched<A>, E | Errors.TransportError, Scope> =>
+  Effect.gen(function*() {
+    const { attempt, check, deps } = asking
+    const settled = yield* Deferred.make<void>()
+    const leave = yield* deps.gate.register(Effect.suspend(() => {
+      attempt.isLast = true
+      return Effect.asVoid(shielded(Deferred.await(settled), RunAttempt.grace))
+    }))
+    const launching = Effect.gen(function*() {
+      // it may have shut while we waited for the permit
+      const answer = yield* check.pipe(
+        Effect.zipRight(ask(asking, restore)),
+        Effect.onError(() => release)
+      )
+      const lifecycle = asking.lifecycle(answer, release)
+      yield* tie(lifecycle)
+      // it may have shut while the request was on its way
+      yield* check
+      return { answer, lifecycle }
+    })
+    return yield* Effect.ensuring(launching, Effect.zipRight(leave, Deferred.succeed(settled, undefined)))
+  })
+
+/**
+ * Takes a permit, asks, and ties the operation to the scope. Interruption before the request leaves sends nothing; after
+ * that, the answer is waited for (at most 10 seconds: then a warning is logged), and the operation is cancelled. The same
  * goes for a gate that shuts meanwhile.
+ *
+ * @internal
+ */
+export const launchWith = <E>(
+  deps: Gated,
+  asked: Omit<Asked<Ids.OperationId, E>, "lifecycle"> & { readonly what: "run" | "import" }
+): Effect.Effect<Lifecycle.Lifecycle, E | Errors.RequestError, Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const permits = yield* restore(asked.what === "run" ? deps.limits.runs : deps.limits.imports)
+      yield* restore(permits.take(1))
+      const asking: Asking<Ids.OperationId, E> = {
+        ...asked,
+        deps,
+        attempt: RunAttempt.make(),
+        lifecycle: (operationId, release) =>
+          Lifecycle.make({ operationId, what: asked.what, cancel: deps.api.cancelOperation(operationId), release })
+      }
+      const { lifecycle } = yield* launched(asking, permits.release(1), restore, (lifecycle) => adopt(deps, lifecycle))
+      return lifecycle
+    })
+  )
+
+/**
+ * A run.
  *
  * @internal
  */
@@ -121,33 +204,56 @@ export const launch = (
   CreateError | Errors.RequestError | Errors.DisposableImageRunError,
   Scope
 > =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const permits = yield* restore(deps.limits.runs)
-      yield* restore(permits.take(1))
-      const release = permits.release(1)
-      const asking = { deps, method, request, attempt: RunAttempt.make() }
-      const settled = yield* Deferred.make<void>()
-      // whoever shuts the gate waits for what is on its way, or its connection would close under it
-      const leave = yield* deps.gate.register(Effect.suspend(() => {
-        asking.attempt.isLast = true
-        return Effect.asVoid(shielded(Deferred.await(settled), RunAttempt.grace))
-      }))
-      const launched = Effect.gen(function*() {
-        // it may have shut while we waited for the permit
-        const operationId = yield* deps.gate.check(method).pipe(
-          Effect.zipRight(spawn(asking, restore)),
-          Effect.onError(() => release)
-        )
-        const lifecycle = Lifecycle.make({ operationId, cancel: deps.api.cancelOperation(operationId), release })
-        yield* adopt(deps, lifecycle)
-        // it may have shut while the request was on its way
-        yield* deps.gate.check(method)
-        return lifecycle
-      })
-      return yield* Effect.ensuring(launched, Effect.zipRight(leave, Deferred.succeed(settled, undefined)))
-    })
-  )
+  launchWith<CreateError | Errors.DisposableImageRunError>(deps, {
+    method,
+    what: "run",
+    where: `on ${request.image}`,
+    check: deps.gate.check(method),
+    request: deps.api.spawnInstance(request)
+  })
+
+type ProcessError = CreateError | Errors.ConflictError | Errors.GoneError | Errors.DisposableImageRunError
+
+/**
+ * Another process in a sandbox that runs, tied to the scope: closing that before the process has ended kills it. It
+ * takes no place among the concurrent runs, of which its own sandbox has one.
+ *
+ * @internal
+ */
+export const launchIn = (
+  deps: Gated,
+  method: string,
+  operationId: Ids.OperationId,
+  request: Wire.ExecSpec
+): Effect.Effect<
+  { readonly spid: Ids.Spid; readonly lifecycle: Lifecycle.Lifecycle },
+  ProcessError,
+  Scope
+> =>
+  Effect.uninterruptibleMask((restore) => {
+    const asking: Asking<Ids.Spid, ProcessError> = {
+      deps,
+      method,
+      attempt: RunAttempt.make(),
+      what: "process",
+      where: `in operation ${operationId}`,
+      check: deps.gate.check(method),
+      request: deps.api.createSubprocess(operationId, request),
+      lifecycle: (spid, release) =>
+        Lifecycle.make({
+          operationId,
+          what: "process",
+          cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
+          release
+        })
+    }
+    // not registered with the gate: the run that it is in is
+    const tie = (lifecycle: Lifecycle.Lifecycle) => Effect.addFinalizer(() => lifecycle.close)
+    return Effect.map(launched(asking, Effect.void, restore, tie), ({ answer, lifecycle }) => ({
+      spid: answer,
+      lifecycle
+    }))
+  })
 
 /**
  * Ties an operation to the scope, and to the gate: one that is shut closes it at once.

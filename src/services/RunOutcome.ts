@@ -19,6 +19,7 @@ import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { Image } from "./Image.js"
 import * as Output from "./Output.js"
+import type { Item } from "./ProcessOutput.js"
 import type * as Views from "./ProcessViews.js"
 import type { Resources, RunResult } from "./RunResult.js"
 
@@ -126,13 +127,20 @@ export const makeTail = (): { readonly add: (bytes: Uint8Array) => void; readonl
   }
 }
 
+/**
+ * The last of what is there whole.
+ *
+ * @internal
+ */
+export const lastOf = ({ bytes }: Output.Captured): string => tailText(bytes)
+
 /** All pieces of a stream that is captured; of one that a sink takes, the last of them, for errors. */
 const collector = (isTaken: boolean) => {
   const pieces: Array<Uint8Array> = []
   const last = makeTail()
   let isCut = false
   return {
-    add: (item: Views.Item): void => {
+    add: (item: Item): void => {
       if (item._tag === "Cut") isCut = true
       else if (isTaken) last.add(item.bytes)
       else pieces.push(item.bytes)

@@ -39,7 +39,7 @@ const services = Layer.unwrapEffect(Effect.gen(function*() {
   Layer.provideMerge(Layer.sync(Taken, () => ({ bytes: 0 })))
 )
 
-layer(services, { timeout: "30 seconds" })("a consumer that stands still", (it) => {
+layer(services, { timeout: "5 minutes" })("a consumer that stands still", (it) => {
   it.effect("takes no more than a little of the output, and all of it once it goes on", () =>
     Effect.gen(function*() {
       const image = yield* Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
@@ -63,8 +63,7 @@ layer(services, { timeout: "30 seconds" })("a consumer that stands still", (it) 
           last = taken.bytes
           return same
         }),
-        (count) => count >= 50,
-        20_000
+        (count) => count >= 50
       )
       expect(looks).toBeGreaterThan(0)
       // of 13.3 MiB: base64 makes four bytes of three
@@ -72,5 +71,5 @@ layer(services, { timeout: "30 seconds" })("a consumer that stands still", (it) 
       yield* Deferred.succeed(goOn, void 0)
       yield* Fiber.join(fiber)
       expect(seen).toBe(size)
-    }), 60_000)
+    }))
 })

@@ -25,7 +25,7 @@ for (const [name, client] of Object.entries(clients)) {
       return Contree.layer({ token: server.token, baseUrl }).pipe(Layer.provide(client))
     })).pipe(Layer.provide(ContreeLocal.layerServer({ store: temporaryStore() })))
 
-    layer(services, { timeout: "30 seconds" })(`over ${name}, ${way}`, (it) => {
+    layer(services, { timeout: "5 minutes" })(`over ${name}, ${way}`, (it) => {
       const busybox = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest", { strict: true }))
 
       it.effect("runs, and reads what they wrote", () =>

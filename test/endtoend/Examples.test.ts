@@ -40,7 +40,7 @@ describe("examples", () => {
       `[ "it's quoted\\n", '12 /data/a\\n' ]\nStdout 1\n\nStdout 2\n\nStdout 3\n\n`
     )
     expect(ran.code).toBe(0)
-  }, 60_000)
+  })
 
   it("quickstart shows each of its five parts", async () => {
     const ran = await runExample("quickstart")
@@ -61,7 +61,7 @@ describe("examples", () => {
       expect(ran.stdout).toContain(part)
     }
     expect(ran.code).toBe(0)
-  }, 60_000)
+  })
 
   it("quickstart says what to do where bubblewrap is missing", async () => {
     // a mount name space of its own, in which the tool is an empty file that nobody may execute
@@ -80,5 +80,5 @@ describe("examples", () => {
     expect(ran.stderr).toContain("apt-get install")
     expect(ran.stderr).not.toMatch(/\n\s+at /)
     expect(ran.code).toBe(1)
-  }, 60_000)
+  })
 })

@@ -26,8 +26,7 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
     )
     yield* eventually(
       Effect.sync(() => processesWith(store)),
-      (found) => found.length > 0,
-      5000
+      (found) => found.length > 0
     )
     yield* Scope.close(scope, Exit.void)
     yield* Fiber.interrupt(running)
@@ -37,7 +36,7 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
     expect(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))).toEqual(
       baseline
     )
-  }), 60_000)
+  }))
 
 /** what the test runner itself holds open (the pipes to its parent) */
 const baseline = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))

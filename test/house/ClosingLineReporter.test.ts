@@ -35,7 +35,7 @@ const lastLine = (
 const passing = "import { it } from \"vitest\"\nit(\"a\", () => {})\nit(\"b\", () => {})\n"
 
 // Some of these run vitest, which other tests may keep waiting for the processor.
-describe("the closing line", { timeout: 120_000 }, () => {
+describe("the closing line", () => {
   it("leaves out what is zero, but for failures", () => {
     assert.strictEqual(closingLine({ passed: 3, failed: 0, skipped: 0 }), "3 passed, 0 failed")
     assert.strictEqual(closingLine({ passed: 3, failed: 1, skipped: 2 }), "3 passed, 1 failed, 2 skipped")

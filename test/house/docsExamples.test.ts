@@ -64,7 +64,7 @@ describe("examplesOf", () => {
 })
 
 // Each of these runs a compiler, which other tests may keep waiting for the processor.
-describe("checkExamples", { timeout: 120_000 }, () => {
+describe("checkExamples", () => {
   const repository = fileURLToPath(new URL("../..", import.meta.url))
   const check = (readme: string): string | number => {
     const directory = mkdtempSync(`${tmpdir()}/examples-`)

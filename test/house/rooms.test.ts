@@ -243,7 +243,7 @@ const within = <A>(use: (directory: string) => A): A => {
 }
 
 // Each judgement runs dependency-cruiser, which other tests may keep waiting for the processor.
-describe("the rooms", { timeout: 120_000 }, () => {
+describe("the rooms", () => {
   for (const typesOnly of [false, true]) {
     describe(typesOnly ? "imports of types" : "imports of values", () => {
       const violations = within((directory) => {

@@ -41,16 +41,6 @@ describe("a process", () => {
       expect(fake.operations[0]!.open).toBe(0)
     }))
 
-  it.effect("stdin is given whole, then ends; none is none", () =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      const image = yield* imageOf(fake)
-      yield* Effect.scoped(image.start(cmd, { stdin: "yes\n" }))
-      yield* Effect.scoped(image.start(cmd))
-      const sent = fake.operations.map((o) => o.request.stdin)
-      expect(sent).toEqual([{ value: "yes\n", encoding: "ascii", close: true }, undefined])
-    }))
-
   it.effect("closing the scope cancels what runs, once; detach hands it over and frees the place", () =>
     Effect.gen(function*() {
       const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 1 } })

@@ -106,6 +106,57 @@ describe("a session", () => {
       expect(back.id).toBe(root.id)
     }))
 
+  it.effect("where calls are refused, all that would move the tip fail at once while a run goes on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const session = yield* Effect.flatMap(imageOf(fake), (image) =>
+        image.session({ concurrency: "refuse", cwd: "/app" }))
+      fake.onSpawn = (o) => void o.spawned()
+      const run = yield* Effect.fork(session.run(cmd))
+      yield* fake.awaitCalls("operationEvents")
+      const calls = fake.calls.length
+      const refused: ReadonlyArray<readonly [string, Effect.Effect<unknown, Errors.ContreeError>]> = [
+        ["Session.run", session.run(cmd)],
+        ["Session.branch", session.branch("a")],
+        ["Session.checkout", session.checkout("node-0")],
+        ["Session.rollback", session.rollback(0)],
+        ["Session.tag", session.tag("t")]
+      ]
+      for (const [method, call] of refused) {
+        const error = yield* Effect.flip(call)
+        expect(error).toMatchObject({ _tag: "ConflictError", method, retryable: true })
+        expect(error.message).toContain("a run is going on")
+        expect(Errors.hint(error)).not.toContain("ended")
+      }
+      expect(fake.calls.length).toBe(calls)
+      expect(HashMap.size(yield* session.branches)).toBe(0)
+      // what does not move it goes on as ever, and a fork has its own tip
+      fake.onSpawn = (o) => void o.exit(0, imageId(7))
+      yield* session.exec(cmd)
+      const fork = yield* session.fork
+      yield* fork.run(cmd)
+      fake.operations[0]!.exit(0, imageId(8))
+      yield* Fiber.join(run)
+      yield* session.run(cmd)
+      expect(requests(fake).every(({ cwd }) => cwd === "/app")).toBe(true)
+    }))
+
+  it.effect("tag names the tip's image, and the node shows it from then on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const session = yield* Effect.flatMap(imageOf(fake), (image) => image.session())
+      yield* session.run(cmd)
+      const fork = yield* session.fork
+      const tagged = yield* session.tag("v1")
+      expect([tagged.id, Option.getOrNull(tagged.image.tag)]).toEqual([(yield* fork.tip).id, "v1"])
+      expect(fake.tags.get("v1")).toBe(imageId(100))
+      expect(Option.getOrNull((yield* session.tip).image.tag)).toBe("v1")
+      expect(Option.isNone((yield* fork.tip).image.tag)).toBe(true)
+      yield* session.run(cmd)
+      expect((yield* session.history).map((node) => Option.getOrNull(node.image.tag))).toEqual([null, "v1", null])
+      expect(yield* Effect.flip(session.tag("no spaces"))).toBeInstanceOf(Errors.InvalidArgumentError)
+    }))
+
   it.effect("each session has a history of its own", () =>
     Effect.gen(function*() {
       const fake = makeFake()

@@ -18,16 +18,19 @@ import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import { EngineError } from "../EngineError.js"
 import { internal, notFound } from "../run/Refusal.js"
+import * as Encoding from "./Encoding.js"
 import type { Engine } from "./Engine.js"
 import * as EventRoutes from "./EventRoutes.js"
 import { toRefusal } from "./Failure.js"
 import * as FileRoutes from "./FileRoutes.js"
+import * as GrepRoutes from "./GrepRoutes.js"
 import * as Guard from "./Guard.js"
 import * as IdentityRoutes from "./IdentityRoutes.js"
 import * as ImageRoutes from "./ImageRoutes.js"
 import * as InspectRoutes from "./InspectRoutes.js"
 import * as OperationRoutes from "./OperationRoutes.js"
 import * as Reply from "./Reply.js"
+import * as SubprocessRoutes from "./SubprocessRoutes.js"
 
 /**
  * Where the server is, and what it lets in.
@@ -88,11 +91,13 @@ const router = (engine: Engine) =>
     ...FileRoutes.make(engine),
     ...OperationRoutes.make(engine),
     ...EventRoutes.make(engine),
-    ...InspectRoutes.make(engine)
+    ...SubprocessRoutes.make(engine),
+    ...InspectRoutes.make(engine),
+    ...GrepRoutes.make(engine)
   ])
 
 /** Every request ends in an answer of ours: no default of the framework shows. */
-const application = (engine: Engine, token: string): App => {
+const answering = (engine: Engine, token: string, port: number): App => {
   const isAuthorized = Guard.isAuthorized(token)
   const routes = router(engine).pipe(
     Effect.tapError((failure) => {
@@ -115,10 +120,19 @@ const application = (engine: Engine, token: string): App => {
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const sender = Guard.refuseSender(request.headers, port)
+    if (sender !== undefined) return Effect.succeed(Reply.refuse(sender))
     if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
     const refusal = Guard.refusePath(request.method, request.originalUrl)
     return refusal === undefined ? routes : Effect.succeed(Reply.refuse(refusal))
   })
+}
+
+const application = (engine: Engine, token: string, port: number): App => {
+  const answer = answering(engine, token, port)
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method }) =>
+    Effect.flatMap(answer, (response) =>
+      Encoding.encode(response, { method, acceptEncoding: headers["accept-encoding"] })))
 }
 
 /** Counts what goes on, so that closing can wait for it. */
@@ -216,14 +230,15 @@ export const start = (
     )
     yield* Effect.addFinalizer(() => Effect.zipRight(shut(node), settled(active)))
     boundDrain(node)
-    yield* server.serve(application(engine, token), counted(active)).pipe(
+    const { address } = server
+    const port = address._tag === "TcpAddress" ? address.port : 0
+    yield* server.serve(application(engine, token, port), counted(active)).pipe(
       HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),
       // spans of the program around the engine are not for its insides
       Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)
     )
-    const { address } = server
     return {
-      url: address._tag === "TcpAddress" ? urlOf(host, address.port) : "",
+      url: urlOf(host, port),
       token: Redacted.make(token)
     }
   })

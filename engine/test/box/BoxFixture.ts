@@ -100,7 +100,7 @@ export const specIn = (store: string, overrides: Partial<BoxSpec>): BoxSpec => {
     hostname: "linuxkit",
     stdin: new Uint8Array(0),
     files: [],
-    timeoutSeconds: 60,
+    timeoutSeconds: 600,
     network: "none",
     maxLayerBytes: 12_884_901_888,
     ...overrides
@@ -155,7 +155,7 @@ export const layer = Layer.scoped(
 export const resourcesOf = (report: BoxReport) => Option.getOrThrow(report.resources)
 
 /** Polls until it is so; the bound is for a broken engine, not for a slow machine. */
-export const eventually = (what: string, holds: () => boolean, seconds = 20): Effect.Effect<void> =>
+export const eventually = (what: string, holds: () => boolean, seconds = 200): Effect.Effect<void> =>
   Effect.promise(async () => {
     const end = performance.now() + seconds * 1000
     while (!holds()) {

@@ -5,7 +5,7 @@ import * as BoxFixture from "./BoxFixture.js"
 
 const { text } = BoxFixture
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })("a command in a box", (it) => {
+layer(BoxFixture.layer, { timeout: "5 minutes" })("a command in a box", (it) => {
   describe("arguments and environment", () => {
     const hard = [
       "",

@@ -8,7 +8,7 @@ import * as BoxFixture from "./BoxFixture.js"
 const { isRoot, text } = BoxFixture
 const owner = isRoot ? 1234 : 0
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })("files that are put in place", (it) => {
+layer(BoxFixture.layer, { timeout: "5 minutes" })("files that are put in place", (it) => {
   const content = (store: string, bytes: Uint8Array | string = "content"): string => {
     const path = `${store}/content-${Math.random()}`
     Fs.writeFileSync(path, bytes, { mode: 0o600 })

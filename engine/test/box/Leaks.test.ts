@@ -18,7 +18,7 @@ const listen = Effect.acquireRelease(
   (server) => Effect.sync(() => void server.close())
 )
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })("what a box can see", (it) => {
+layer(BoxFixture.layer, { timeout: "5 minutes" })("what a box can see", (it) => {
   it.effect("of the engine's environment: nothing", () =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture

@@ -10,7 +10,7 @@ const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value)
 const mebibyte = 1024 * 1024
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })("the streams of a box", (it) => {
+layer(BoxFixture.layer, { timeout: "5 minutes" })("the streams of a box", (it) => {
   describe("output", () => {
     it.effect("is binary, and whole, on both streams at once", () =>
       Effect.gen(function*() {

@@ -5,7 +5,7 @@ import * as BoxFixture from "./BoxFixture.js"
 
 const { isRoot, text } = BoxFixture
 
-layer(BoxFixture.layer, { timeout: "60 seconds" })(
+layer(BoxFixture.layer, { timeout: "5 minutes" })(
   `users in a box, ${isRoot ? "as root" : "as an ordinary user"}`,
   (it) => {
     it.effect("the mode follows the user of the engine", () =>

@@ -11,7 +11,7 @@ const withEngine = (use: (engine: Local.Engine) => Promise<void>) =>
 const eventsOfRun = async (engine: Local.Client, id: string): Promise<ReadonlyArray<Local.Event>> =>
   eventsOf((await engine.call("GET", `/v1/operations/${id}/events?follow=1`)).text)
 
-layer(Local.layer({ concurrency: 4 }), { timeout: "60 seconds" })("runs", (it) => {
+layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) => {
   it.effect("answer with their id, their place, and the request with its defaults", () =>
     withEngine(async (engine) => {
       const answer = await engine.call("POST", "/v1/instances", {
@@ -131,7 +131,7 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "60 seconds" })("runs", (it) =
 
     it.effect("by timeout keep the output and leave no image", () =>
       withEngine(async (engine) => {
-        const id = await engine.spawn({ command: "echo early; echo x > /f; sleep 100", shell: true, timeout: 1 })
+        const id = await engine.spawn({ command: "echo early; echo x > /f; sleep 1000", shell: true, timeout: 5 })
         const operation = await engine.ended(id)
         expect(operation).toMatchObject({
           status: "SUCCESS",

@@ -10,7 +10,7 @@ const nanos = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,9})?Z$/
 const withEngine = (use: (engine: Local.Engine) => Promise<void>) =>
   Effect.flatMap(LocalEngine, (engine) => promise(() => use(engine)))
 
-layer(Local.layer(), { timeout: "60 seconds" })("events", (it) => {
+layer(Local.layer(), { timeout: "5 minutes" })("events", (it) => {
   describe("of a run that is over", () => {
     it.effect("are framed to the letter, with the payloads of the wire", () =>
       withEngine(async (engine) => {

@@ -68,7 +68,7 @@ describe("two processes on one store", () => {
       expect((yield* store.operations.list(page)).every(({ status, owned }) => status === "SUCCESS" && !owned)).toBe(
         true
       )
-    }), 60_000)
+    }))
 
   it.scoped("leave each other's work alone, until one is killed", () =>
     Effect.gen(function*() {
@@ -100,7 +100,7 @@ describe("two processes on one store", () => {
       })
       expect(readdirSync(`${path}/tmp`)).toEqual([])
       expect(readdirSync(`${path}/l`)).toEqual(["1"])
-    }), 60_000)
+    }))
 })
 
 const orphaned = (look: (store: Store.Store, id: OperationId) => Effect.Effect<unknown, unknown>, seen: unknown) =>
