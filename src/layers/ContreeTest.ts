@@ -22,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import * as RunGate from "../internal/RunGate.js"
 import type * as Command from "../schemas/Command.js"
 import * as ContreeApi from "../services/ContreeApi.js"
 import * as ContreeConfig from "../services/ContreeConfig.js"
@@ -112,6 +113,11 @@ const make = (script: Script) =>
     return Context.make(ContreeApi.ContreeApi, api).pipe(Context.add(ContreeTest, test))
   })
 
+/** as the layers of the service do it: what still runs is cancelled, unless it was detached */
+const closing: Layer.Layer<never, never, ContreeApi.ContreeApi> = Layer.scopedDiscard(
+  Effect.flatMap(ContreeApi.ContreeApi, (api) => Effect.addFinalizer(() => RunGate.rootOf(api).close))
+)
+
 /**
  * The double. Its script is read when the layer is built, and a mistake in it is thrown there.
  *
@@ -145,7 +151,8 @@ export const layer = (script: Script = {}): Layer.Layer<Contree.Contree | Contre
   Layer.mergeAll(
     Layer.effect(Images.Images, Images.make),
     Layer.effect(Files.Files, Files.make),
-    Layer.effect(Operations.Operations, Operations.make)
+    Layer.effect(Operations.Operations, Operations.make),
+    closing
   ).pipe(
     Layer.provideMerge(Layer.scopedContext(make(script))),
     Layer.provide(Layer.succeed(ContreeConfig.ContreeConfig, config))

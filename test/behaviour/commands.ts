@@ -1,4 +1,4 @@
-import { Duration } from "effect"
+import { Duration, Stream } from "effect"
 import { Command } from "effect-contree"
 import { ContreeTest } from "effect-contree/testing"
 
@@ -25,6 +25,7 @@ const table = {
   notThere: scripted(Command.exec("/no/such/command"), { stderr: "/no/such/command: not found\n", exitCode: 127 }),
   why: scripted(Command.shell("echo why >&2; exit 3"), { stderr: "why\n", exitCode: 3 }),
   cat: scripted(Command.exec("cat"), ({ stdin }) => ({ stdout: stdin })),
+  pipe: scripted(Command.exec("cat", ["-"]), ({ input }) => ({ output: Stream.map(input, (stdout) => ({ stdout })) })),
   where: scripted(Command.shell("echo \"$NAME in $(pwd)\""), ({ cwd, env }) => ({
     stdout: `${env["NAME"] ?? ""} in ${cwd ?? "/"}\n`
   })),

@@ -224,6 +224,18 @@ export const images = (it: Vitest.MethodsNonLive<Contree.Contree>): void => {
       expect((yield* Effect.flip(image.grep("x", { path: "/nowhere" })))._tag).toBe("NotFoundError")
     }))
 
+  it.effect("an image that is there under its name is not imported; one that no registry has is a failed import", () =>
+    Effect.gen(function*() {
+      const all = yield* Images.Images
+      const there = yield* all.oci("busybox:latest")
+      expect(there.id.value).toBe((yield* all.use("busybox:latest", { strict: true })).id.value)
+      const error = yield* Effect.flip(all.importFrom("localhost:1/behaviour/nothing:1"))
+      if (error._tag === "ServerError" && error.status === 501) {
+        return console.log(`  not offered by this service yet: ${error.message}`)
+      }
+      expect(error._tag).toBe("FailedOperationError")
+    }))
+
   it.effect("names of nothing", () =>
     Effect.gen(function*() {
       const all = yield* Images.Images

@@ -197,7 +197,37 @@ export const running = (it: Vitest.MethodsNonLive<Contree.Contree>): void => {
       expect(yield* result.image.readText("/data/f")).toBe("base\n")
       expect((yield* process.result).image.id.value).toBe(result.image.id.value)
       expect(yield* process.state.get).toBe("Succeeded")
-    }))
+    }).pipe(Effect.scoped))
+
+  it.effect("what is written to a process reaches it piece by piece, until the end", () =>
+    Effect.gen(function*() {
+      const process = yield* (yield* base).start(commands.pipe)
+      yield* process.write("one ")
+      expect(yield* Stream.runHead(Stream.decodeText(process.stdout))).toEqual(Option.some("one "))
+      yield* Stream.run(Stream.make(new TextEncoder().encode("two")), process.stdin)
+      yield* process.end
+      expect((yield* process.result).stdout.text).toBe("one two")
+      expect(yield* process.exitCode).toBe(0)
+      expect(["ConflictError", "NotFoundError"]).toContain((yield* Effect.flip(process.write("three")))._tag)
+    }).pipe(Effect.scoped))
+
+  it.effect("processes beside the command have their own output and end, and are killed alone", () =>
+    Effect.gen(function*() {
+      const main = yield* up(yield* base)
+      const beside = yield* main.exec(commands.hello)
+      expect(beside.spid).toBe(2)
+      expect(yield* Stream.mkString(Stream.decodeText(beside.stdout))).toBe("hello\n")
+      expect(yield* beside.exitCode).toBe(0)
+      const doomed = yield* main.exec(commands.forever)
+      expect(yield* Stream.runHead(Stream.decodeText(doomed.stdout))).toEqual(Option.some("up\n"))
+      yield* doomed.kill("SIGTERM")
+      expect(yield* doomed.exit).toEqual({ _tag: "Signaled", signal: 15 })
+      expect(yield* main.isRunning).toBe(true)
+      yield* main.kill("SIGKILL")
+      expect(yield* main.exit).toEqual({ _tag: "Signaled", signal: 9 })
+      expect(yield* Stream.mkString(Stream.decodeText(main.stdout))).toBe("up\n")
+      expect(["ConflictError", "NotFoundError"]).toContain((yield* Effect.flip(main.kill()))._tag)
+    }).pipe(Effect.scoped))
 
   it.effect("what was detached goes on, and is taken back", () =>
     Effect.gen(function*() {

@@ -276,7 +276,7 @@ describe("replies", () => {
       exit: { _tag: "Unknown" }
     }))))
 
-  it.effect("a stream of output goes on what is written to stdin", () =>
+  it.effect("input that is still open: what came with the start is `stdin`, all of it is `input`", () =>
     Effect.gen(function*() {
       const api = yield* ContreeApi.ContreeApi
       const id = yield* api.spawnInstance({
