@@ -49,6 +49,9 @@ interface Answer {
   readonly code?: string | undefined
 }
 
+/** how long nothing must come, in milliseconds, to be taken for nothing at all */
+const silence = 2000
+
 /** what a plain client sees; of a connection that carries nothing for a while, what it carried */
 const ask = (url: string, method: string, route: string, agent: Http.Agent, body = ""): Effect.Effect<Answer> =>
   Effect.async((resume) => {
@@ -61,9 +64,9 @@ const ask = (url: string, method: string, route: string, agent: Http.Agent, body
       response.on("end", () => done(response.complete))
       response.on("error", () => done(false))
       response.on("close", () => done(response.complete))
-      response.setTimeout(300, () => done(false))
+      response.setTimeout(silence, () => done(false))
     })
-    request.setTimeout(300, () => resume(Effect.succeed({ bytes: bytes(), complete: false, code: "silence" })))
+    request.setTimeout(silence, () => resume(Effect.succeed({ bytes: bytes(), complete: false, code: "silence" })))
     request.on("error", (error: NodeJS.ErrnoException) =>
       resume(Effect.succeed({ bytes: bytes(), complete: false, code: error.code })))
     request.end(body)

@@ -99,7 +99,7 @@ describe("contree-local serve", () => {
       expect(Local.traces(store, [operation])).toEqual([])
       // one line and nothing else
       expect([out().split("\n").length, err()]).toEqual([2, ""])
-    }), 120_000)
+    }))
 
   it.scopedLive("tells a person what to type, takes the token from the environment, and ends with Ctrl-C", () =>
     Effect.gen(function*() {
@@ -113,7 +113,7 @@ describe("contree-local serve", () => {
       expect(answer.status).toBe(200)
       server.child.kill("SIGINT")
       expect([yield* Effect.promise(() => server.ended), server.err()]).toEqual([0, ""])
-    }), 120_000)
+    }))
 
   it.scopedLive("says why it cannot start, with exit code 1", () =>
     Effect.gen(function*() {
@@ -141,5 +141,5 @@ describe("contree-local serve", () => {
       const wrong = yield* start(contreeLocal, ["serve", "--prot", "1"])
       expect(yield* Effect.promise(() => wrong.ended)).toBe(2)
       expect(wrong.err()).toMatch(/`--prot`[^]*Usage:/)
-    }), 120_000)
+    }))
 })
