@@ -43,7 +43,7 @@ export const common = {
   pool: "forks",
   testTimeout: 300_000,
   hookTimeout: 300_000,
-  setupFiles: [fromRoot("test/support/breathe.ts")],
+  setupFiles: fromRoot("test/support/breathe.ts"),
   reporters: ["default", new ClosingLineReporter()]
 } as const
 
