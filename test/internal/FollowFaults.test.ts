@@ -242,11 +242,11 @@ describe("a long run", () => {
       const flaky = { ...source, events: (query: object) => cut(fake.named("operationEvents").length)(query) }
       const following = yield* Effect.fork(Stream.runCollect(Follow.follow(flaky)))
       const expected: Array<string> = []
-      for (let second = 0; second < 3600; second += 7) {
+      for (let second = 0; second < 3600; second += 15) {
         const line = `${second} é\n`
         expected.push(line)
         operation.stdout(line)
-        yield* TestClock.adjust("7 seconds")
+        yield* TestClock.adjust("15 seconds")
       }
       operation.exit(0)
       yield* TestClock.adjust("1 minute")
