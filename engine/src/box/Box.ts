@@ -17,6 +17,7 @@ import { mountOptions } from "./Chain.js"
 import * as PidsLimit from "./PidsLimit.js"
 import * as Run from "./Run.js"
 import { validate } from "./Validate.js"
+import * as View from "./View.js"
 
 /**
  * A process that has started.
@@ -94,6 +95,14 @@ export interface Launcher {
   readonly run: (spec: BoxSpec, handlers: Handlers) => Effect.Effect<BoxReport, BoxError>
   /** Refuses what can be refused before anything is done: `InvalidSpec` or `UnsupportedUser`. */
   readonly validate: (spec: BoxSpec) => Effect.Effect<void, BoxError>
+  /**
+   * Runs a program of the engine's own on a read-only view of an image. `onOutput` gets what it writes and says when that
+   * is enough. Interruption kills it.
+   */
+  readonly view: (
+    spec: View.ViewSpec,
+    onOutput: (bytes: Uint8Array) => boolean
+  ) => Effect.Effect<View.ViewEnd, BoxError>
 }
 
 /**
@@ -120,6 +129,7 @@ export const make = (options: {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",
       validate: check,
+      view: (spec, onOutput) => View.run({ store, mode, tools, userXattr }, spec, onOutput),
       run: (spec, handlers) => Effect.zipRight(check(spec), Run.run(engine, spec, handlers))
     }
   })

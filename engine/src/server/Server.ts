@@ -23,6 +23,7 @@ import type { Engine } from "./Engine.js"
 import * as EventRoutes from "./EventRoutes.js"
 import { toRefusal } from "./Failure.js"
 import * as FileRoutes from "./FileRoutes.js"
+import * as GrepRoutes from "./GrepRoutes.js"
 import * as Guard from "./Guard.js"
 import * as IdentityRoutes from "./IdentityRoutes.js"
 import * as ImageRoutes from "./ImageRoutes.js"
@@ -65,7 +66,8 @@ const router = (engine: Engine) =>
     ...OperationRoutes.make(engine),
     ...EventRoutes.make(engine),
     ...SubprocessRoutes.make(engine),
-    ...InspectRoutes.make(engine)
+    ...InspectRoutes.make(engine),
+    ...GrepRoutes.make(engine)
   ])
 
 /** Every request ends in an answer of ours: no default of the framework shows. */

@@ -122,6 +122,7 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
     const runner = yield* Runner.make({ store, launcher, log, concurrency })
     const address = yield* Server.start({
       store,
+      launcher,
       runner,
       log,
       concurrency,

@@ -99,13 +99,11 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "60 seconds" })("the 
 
     it.effect("that are not built say so", () =>
       withEngine(async (engine) => {
-        const image = await busyboxOf(engine)
         refused(
           await engine.call("POST", "/v1/images/import", { body: { registry: { url: "docker://x" } } }),
           501,
           /import/
         )
-        refused(await engine.call("GET", `/v1/inspect/${image}/grep?pattern=x`), 501, /search/)
       }))
   })
 
