@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Wire from "effect-contree/Wire"
 
 /**
  * What is searched for.
@@ -50,7 +49,22 @@ export const argumentsOf = (request: GrepRequest, root: string): ReadonlyArray<s
   ...request.paths.map((path) => path === "/" ? root : `${root}${path}`)
 ]
 
-type Match = Wire.GrepResult["matches"][number]
+/**
+ * One line of an answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Match {
+  /** From the root of the image, without a slash. */
+  readonly path: string
+  readonly line_number: number
+  readonly absolute_offset: number
+  readonly line_text: string
+  readonly line_bytes: number
+  readonly submatches: ReadonlyArray<{ readonly text: string; readonly start: number; readonly end: number }>
+  readonly type: "match" | "context"
+}
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
@@ -131,14 +145,14 @@ export const reader = (request: Pick<GrepRequest, "maxTotal" | "after">, root: s
 
   const finish = (isBinary: boolean): void => {
     if (isBinary) total -= inFile
-    else kept.push(...file)
+    else for (const found of file) kept.push(found)
     file = []
     inFile = 0
   }
 
   // context before a line that is not shown is context of nothing
   const dropLead = (): void => {
-    const last = file.findLastIndex(({ type }) => type === "match")
+    const last = file.map(({ type }) => type).lastIndexOf("match")
     const end = last === -1 ? -1 : file[last]!.line_number + request.after
     file = file.filter(({ line_number, type }, index) => index <= last || (type === "context" && line_number <= end))
   }

@@ -169,7 +169,7 @@ export const make = (plan: RunPlan, writer: Writer): Processes => {
     close: Effect.suspend(() => {
       over = true
       for (const process of processes.values()) process.ended()
-      return Fiber.awaitAll([...fibers])
+      return Effect.asVoid(Fiber.awaitAll([...fibers]))
     })
   }
 }

@@ -97,7 +97,7 @@ export const gzipStream = <E>(body: Stream.Stream<Uint8Array, E>): Stream.Stream
           Stream.mapChunksEffect(body, (chunk) =>
             Effect.map(
               push(Buffer.concat(Chunk.toReadonlyArray(chunk))),
-              (bytes) => bytes.length === 0 ? Chunk.empty() : Chunk.of(bytes)
+              (bytes): Chunk.Chunk<Uint8Array> => bytes.length === 0 ? Chunk.empty() : Chunk.of(bytes)
             )),
           Stream.fromEffect(end)
         )

@@ -120,7 +120,7 @@ const answering = (engine: Engine, token: string, port: number): App => {
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    const sender = Guard.refuseSender(request.headers, port)
+    const sender = Guard.refuseSender({ host: request.headers["host"], origin: request.headers["origin"] }, port)
     if (sender !== undefined) return Effect.succeed(Reply.refuse(sender))
     if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
     const refusal = Guard.refusePath(request.method, request.originalUrl)
