@@ -40,41 +40,44 @@ export const tried = (asked: Asked): string => `${asked.verb} ${asked.url}`
 // ------------------------------------------------------------------------------------------------------ transport
 
 /** nothing was sent: the connection was never made */
-const neverConnected = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT"
-])
+const neverConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+/** these too, when connecting; later they end a connection over which much may have gone */
+const unreachable = new Set(["EHOSTUNREACH", "ENETUNREACH"])
 /** doing it again does the same again */
 const hopeless = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_INVALID_|UND_ERR_INVALID_)/
 
 interface Reason {
   readonly text: string
   readonly code: string | undefined
+  /** what the system was asked for when it failed */
+  readonly syscall?: string | undefined
 }
 
 /** clients wrap what the system said in what they say; the innermost is the reason, and only text and code are kept */
 const reasonOf = (cause: unknown): Reason => {
   let text = ""
   let code: string | undefined
+  let syscall: string | undefined
   let at: unknown = cause
   for (let depth = 0; depth < 8 && Predicate.isObject(at); depth++) {
     if (Predicate.hasProperty(at, "message") && typeof at.message === "string" && at.message !== "") text = at.message
     if (Predicate.hasProperty(at, "code") && typeof at.code === "string" && /^[A-Z][A-Z0-9_]*$/.test(at.code)) {
       code = at.code
+      syscall = Predicate.hasProperty(at, "syscall") && typeof at.syscall === "string" ? at.syscall : undefined
     }
     const several: unknown = Predicate.hasProperty(at, "errors") && Array.isArray(at.errors) ? at.errors[0] : undefined
     at = several ?? (Predicate.hasProperty(at, "cause") ? at.cause : undefined)
   }
-  return { text: text === "" && Predicate.isString(cause) ? cause : text, code }
+  return { text: text === "" && Predicate.isString(cause) ? cause : text, code, syscall }
 }
 
-const retryableOf = (asked: Asked, code: string | undefined): boolean | "unknown" => {
-  if (code !== undefined && hopeless.test(code)) return false
-  if (code !== undefined && neverConnected.has(code)) return true
+/** Did the request surely not leave? Then even what must not be done twice may be sent again. */
+const wasNotSent = ({ code, syscall }: Reason): boolean =>
+  code !== undefined && (neverConnected.has(code) || (unreachable.has(code) && syscall === "connect"))
+
+const retryableOf = (asked: Asked, reason: Reason): boolean | "unknown" => {
+  if (reason.code !== undefined && hopeless.test(reason.code)) return false
+  if (wasNotSent(reason)) return true
   return isIdempotent(asked) ? true : "unknown"
 }
 
@@ -83,19 +86,32 @@ export const transport = (asked: Asked, reason: Reason, scrub: Scrub): Errors.Tr
   new Errors.TransportError({
     method: asked.method,
     description: readableText(`${tried(asked)}: ${reason.text === "" ? "no reason given" : reason.text}`, scrub),
-    retryable: retryableOf(asked, reason.code),
+    retryable: retryableOf(asked, reason),
     ...(reason.code === undefined ? {} : { code: reason.code })
   })
 
-export const timedOut = (asked: Asked, what: string): Errors.TransportError =>
-  transport(asked, { text: what, code: "ETIMEDOUT" }, (text) => text)
+/** one of our own limits is over: of a request and its answer, or of a connection that carries nothing */
+export const timedOut = (asked: Asked, timeout: "request" | "idle", what: string): Errors.TransportError =>
+  new Errors.TransportError({
+    method: asked.method,
+    description: `${tried(asked)}: ${what}`,
+    retryable: isIdempotent(asked) ? true : "unknown",
+    code: "ETIMEDOUT",
+    timeout
+  })
+
+/** a connection that was there, and is not any more */
+const lost = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
+
+export const isLost = (error: Errors.ContreeError): boolean =>
+  error._tag === "TransportError" && error.code !== undefined && lost.has(error.code)
 
 export const fromHttp =
   (asked: Asked, scrub: Scrub) => (error: HttpClientError.HttpClientError): Errors.TransportError => {
     const inner = reasonOf(error.cause)
     const text = error.description ?? (inner.text === "" ? `${error._tag}, ${error.reason}` : inner.text)
     const code = error.reason === "InvalidUrl" ? "ERR_INVALID_URL" : inner.code
-    return transport(asked, { text, code }, scrub)
+    return transport(asked, { text, code, syscall: inner.syscall }, scrub)
   }
 
 // --------------------------------------------------------------------------------------------------------- status

@@ -1,5 +1,6 @@
 /** The event log of an operation from one connection: frames, each decoded once. Protocol: sections 4.1 and 4.5. */
 import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -11,6 +12,7 @@ import { issuesOf } from "./ApiErrors.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
 import * as Sse from "./Sse.js"
+import * as SseRetry from "./SseRetry.js"
 
 const decode = Schema.decodeUnknownEither(Event.OperationEvent)
 
@@ -72,7 +74,7 @@ export const events = <E>(
   bytes: Stream.Stream<Uint8Array, E>,
   source: Source
 ): Stream.Stream<Event.OperationEvent, E | EventStreamError> =>
-  Sse.frames(bytes).pipe(
+  Stream.unwrap(Effect.map(SseRetry.observer, (tell) => Sse.frames(bytes, Sse.maxFrameBytes, tell))).pipe(
     Stream.mapError((error: E | Sse.FrameTooLarge): E | EventStreamError =>
       error instanceof Sse.FrameTooLarge
         ? broken(source, `one event is longer than ${error.limit} bytes`, false)

@@ -26,6 +26,8 @@ export interface Wiring {
   readonly client: HttpClient.HttpClient
   readonly baseUrl: string
   readonly scrub: Scrub
+  /** takes this out of what comes from now on, too */
+  readonly learn: (secret: string) => void
   readonly retry: Schedule.Schedule<unknown, Errors.ContreeError>
   readonly requestTimeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
@@ -110,16 +112,38 @@ const attempt = <X extends Extra, A>(
     const timeout = call.timeout ?? wiring.requestTimeout
     return timeout === "none" ? exchange : Effect.timeoutFail(exchange, {
       duration: timeout,
-      onTimeout: () => ApiErrors.timedOut(asked, "no complete answer within the request timeout")
+      onTimeout: () => ApiErrors.timedOut(asked, "request", "no complete answer within the request timeout")
     })
   })
 
 const again =
   <X extends Extra>(wiring: Wiring, call: Call<X>) =>
-  <A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> =>
-    call.once === true
-      ? self
-      : retried(wiring.retry, call.verb !== "POST" && call.verb !== "PATCH")(self)
+  <A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> => {
+    if (call.once === true) return self
+    const idempotent = call.verb !== "POST" && call.verb !== "PATCH"
+    const tries = retried(wiring.retry, idempotent)
+    return idempotent ? onNewConnection(self, tries) : tries(self)
+  }
+
+/**
+ * A connection that was kept open may have been closed by the server while we took it for another request: that says
+ * nothing about the server, so whatever the policy, it is not the only try.
+ */
+const onNewConnection = <A, E extends Errors.ContreeError, R>(
+  self: Effect.Effect<A, E, R>,
+  tries: (self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    let sent = 0
+    const counted = Effect.suspend(() => {
+      sent++
+      return self
+    })
+    return Effect.catchAll(
+      tries(counted),
+      (error): Effect.Effect<A, E, R> => sent === 1 && ApiErrors.isLost(error) ? self : Effect.fail(error)
+    )
+  })
 
 const exchanged = <X extends Extra, A>(
   wiring: Wiring,
@@ -127,6 +151,13 @@ const exchanged = <X extends Extra, A>(
   read: Read<X, A>,
   accepts: (status: number) => boolean = isOk
 ): Effect.Effect<A, StatusError<X>> => again(wiring, call)(Effect.scoped(attempt(wiring, call, accepts, read)))
+
+/**
+ * Only what came compressed can have lost its end unnoticed: fetch says nothing of a missing trailer. What was to be
+ * JSON then breaks off in the middle, or before its beginning.
+ */
+const mayBeCut = (response: Response, text: string): boolean =>
+  response.headers["content-encoding"] !== undefined && /^\s*(?:[[{]|$)/.test(text)
 
 /** an answer in JSON, decoded; properties that the schema does not name are dropped */
 export const json = <X extends Extra, A, I>(
@@ -142,8 +173,12 @@ export const json = <X extends Extra, A, I>(
       Effect.mapError(ApiBody.text(response, maxJson), ApiErrors.fromHttp(asked, wiring.scrub)),
       (text): Effect.Effect<A, StatusError<X>> => {
         if (text === undefined) return undecodable(`more than ${maxJson} bytes`)
-        if (text.trim() === "") return undecodable("but the body is empty")
         const parsed = Either.try((): unknown => JSON.parse(text))
+        if (Either.isLeft(parsed) && mayBeCut(response, text)) {
+          const reason = { text: "the answer was cut short", code: undefined }
+          return Effect.fail(ApiErrors.transport(asked, reason, wiring.scrub))
+        }
+        if (text.trim() === "") return undecodable("but the body is empty")
         if (Either.isLeft(parsed)) return undecodable(`not JSON: ${readableText(text, wiring.scrub)}`)
         return Either.match(decode(parsed.right), {
           onLeft: (error) => undecodable(ApiErrors.issuesOf(error)),
@@ -222,7 +257,10 @@ export const bytes = <X extends Extra, E = never>(
           ? Stream.empty
           : Stream.fail(ApiErrors.fromHttp(asked, wiring.scrub)(error))
       ),
-      Stream.timeoutFail(() => ApiErrors.timedOut(asked, "no byte came within the idle timeout"), wiring.idleTimeout)
+      Stream.timeoutFail(
+        () => ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"),
+        wiring.idleTimeout
+      )
     )
     return check(body, opened)
   }))

@@ -16,7 +16,7 @@ export interface Upload<E2> {
   readonly idleTimeout: Duration.Duration
   /** how long its answer may take after the last byte */
   readonly answerTimeout: Duration.Duration
-  readonly onTimeout: (what: string) => E2
+  readonly onTimeout: (timeout: "request" | "idle", what: string) => E2
   readonly onSize: (given: number, size: number) => E2
 }
 
@@ -34,11 +34,11 @@ const watch = <E2>(progress: Progress, upload: Upload<E2>): Effect.Effect<never,
       const now = yield* Clock.currentTimeMillis
       const left = Duration.toMillis(limit) - (progress.waiting === "caller" ? 0 : now - progress.since)
       if (left <= 0) {
-        return yield* Effect.fail(upload.onTimeout(
+        return yield* Effect.fail(
           progress.waiting === "answer"
-            ? "no answer within the request timeout after the last byte"
-            : `the server took no byte within the idle timeout, after ${progress.bytes} bytes`
-        ))
+            ? upload.onTimeout("request", "no answer within the request timeout after the last byte")
+            : upload.onTimeout("idle", `the server took no byte within the idle timeout, after ${progress.bytes} bytes`)
+        )
       }
       yield* Effect.sleep(left)
     }

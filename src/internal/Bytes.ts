@@ -11,3 +11,6 @@ export const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
+
+/** memory of one's own: `slice` of a Buffer is but another view of what its owner may use again */
+export const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

@@ -3,155 +3,32 @@
  * stopped, and where the log itself is not to be had, the operation's status fills in what is missing. Protocol: 4.4
  * and 5.2.
  */
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
-import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
-import { makeProgress, type Progress, synthesise } from "./FollowSynthesis.js"
+import { query, type Source, take } from "./FollowConnection.js"
+import { type ConnectionError, isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
+import { asksToWait, initial, isStuck, maxFailures, pause, type State, stepBack } from "./FollowState.js"
+import { liveOutput, synthesise } from "./FollowSynthesis.js"
 
-/** What one connection can end in. */
-export type ConnectionError =
-  | Errors.LookupError
-  | Errors.GoneError
-  | Errors.TooEarlyError
-  | Errors.EventStreamError
+export type { Source } from "./FollowConnection.js"
+export type { ConnectionError } from "./FollowErrors.js"
+export { replay } from "./FollowReplay.js"
+export { maxFailures } from "./FollowState.js"
 
-export interface Source {
-  readonly operationId: Ids.OperationId
-  /** named in errors */
-  readonly method: string
-  /** one connection; an absent `lastEventId` asks for everything */
-  readonly events: (
-    query: { readonly follow?: boolean; readonly lastEventId?: number }
-  ) => Stream.Stream<Event.OperationEvent, ConnectionError>
-  readonly operation: Effect.Effect<Wire.Operation, Errors.LookupError>
-}
-
-/** Failures in a row, without one new event and without one good answer about the status, before we give up. */
-export const maxFailures = 10
 /** Tries to read the rest of the log of an operation that has ended. */
 const maxDrains = 3
 /** A just-created operation may be there before its log is: so often a 404 means "not yet". */
 const maxMissing = 4
 
-const ladder = [100, 200, 500, 1000, 2000, 5000]
-/** Nobody can make us sleep for a day. */
-const maxRetryAfterMillis = 60_000
-
-interface State {
-  readonly progress: Progress
-  phase:
-    | { readonly _tag: "Connect" }
-    /** the connection of this turn ended without completion */
-    | { readonly _tag: "Broken"; readonly error: Option.Option<ConnectionError> }
-    | { readonly _tag: "Poll" }
-    | { readonly _tag: "Drain"; readonly operation: Wire.Operation; readonly left: number }
-    | { readonly _tag: "Done" }
-  /** steps on the ladder: since the last new event */
-  attempts: number
-  failures: number
-  missing: number
-  /** turns in a row in which there was neither a log nor an operation */
-  gone: number
-  /** where the log could not be read, and would not be by another reader either */
-  unreadableAfter: Cursor | undefined
-  /** the last reading of the log of an ended operation went to the log's end */
-  isDrained: boolean
-}
-
-/** wrapped: nothing read is a place too */
-interface Cursor {
-  readonly lastId: number | undefined
-}
-
-const initial = (after: number | undefined): State => ({
-  progress: makeProgress(after),
-  phase: { _tag: "Connect" },
-  attempts: 0,
-  failures: 0,
-  missing: 0,
-  gone: 0,
-  unreadableAfter: undefined,
-  isDrained: false
-})
-
-/** Is it the second time that the same event cannot be read? What does not get better is not asked for a third time. */
-const isStuck = (state: State, error: Option.Option<ConnectionError>): boolean => {
-  if (Option.isNone(error) || error.value._tag !== "EventStreamError" || error.value.retryable !== false) return false
-  const lastId = state.progress.lastId()
-  const isSame = state.unreadableAfter !== undefined && state.unreadableAfter.lastId === lastId
-  state.unreadableAfter = { lastId }
-  return isSame
-}
-
-const pause = (state: State, error: Option.Option<ConnectionError>): Effect.Effect<void> => {
-  const asked = Option.match(error, {
-    onNone: () => undefined,
-    onSome: (e) => "retryAfterMillis" in e ? e.retryAfterMillis : undefined
-  })
-  const step = ladder[Math.min(state.attempts++, ladder.length - 1)] ?? 5000
-  return Effect.sleep(Duration.millis(asked === undefined ? step : Math.min(Math.max(0, asked), maxRetryAfterMillis)))
-}
-
-/** Nothing of these gets better by asking again. */
-const isFatal = (error: ConnectionError): error is Errors.UnauthorizedError | Errors.ForbiddenError =>
-  error._tag === "UnauthorizedError" || error._tag === "ForbiddenError"
-
-const saysNoRoute = (error: ConnectionError): boolean =>
-  error._tag === "BadRequestError" ||
-  (error._tag === "UnexpectedStatusError" && (error.status === 405 || error.status === 406))
-
-/** What of a connection error may leave here: "later" that never came is a stream that broke. */
-const toFollowError = (source: Source, error: Option.Option<ConnectionError>): Errors.FollowError => {
-  if (Option.isSome(error) && error.value._tag !== "GoneError" && error.value._tag !== "TooEarlyError") {
-    return error.value
-  }
-  return new Errors.EventStreamError({
-    method: source.method,
-    operationId: source.operationId,
-    retryable: true,
-    description: Option.match(error, {
-      onNone: () => "the connection ended again and again without the operation's end, and its status cannot be read",
-      onSome: (e) => `the server kept answering ${e._tag === "GoneError" ? 410 : 425}, and its status cannot be read`
-    })
-  })
-}
-
-/** Events that are new, in order; a `completion` ends the stream. */
-const take = (
-  state: State,
-  connection: Stream.Stream<Event.OperationEvent, ConnectionError>
-): Stream.Stream<Event.OperationEvent> =>
-  connection.pipe(
-    Stream.mapChunks(Chunk.filter((event) => {
-      if (state.phase._tag === "Done" || !state.progress.accept(event)) return false
-      state.attempts = 0
-      state.failures = 0
-      if (event.type === "completion") state.phase = { _tag: "Done" }
-      return true
-    })),
-    Stream.takeUntil((event) => event.type === "completion"),
-    Stream.catchAll((error) => {
-      if (state.phase._tag !== "Done") state.phase = { _tag: "Broken", error: Option.some(error) }
-      return Stream.empty
-    })
-  )
-
-const query = (state: State, follow: boolean) => {
-  const last = state.progress.lastId()
-  return { ...(follow ? { follow } : {}), ...(last === undefined ? {} : { lastEventId: last }) }
-}
-
 const connect = (source: Source, state: State): Stream.Stream<Event.OperationEvent> => {
   // overwritten by what the connection really ends in
   state.phase = { _tag: "Broken", error: Option.none() }
-  return take(state, source.events(query(state, true)))
+  return take(source, state, source.events(query(state, true)))
 }
 
 /** What the log still has of an operation that has ended; then the next try, or the status instead of the log. */
@@ -172,24 +49,24 @@ const drain = (
         })
       )
     }
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now))
-      .pipe(
-        Effect.map(Stream.fromIterable)
-      )
+    return Effect.map(
+      Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now)),
+      Stream.fromIterable
+    )
   }
   return Effect.as(
-    phase.left === maxDrains ? Effect.void : pause(state, Option.none()),
+    phase.left === maxDrains && !asksToWait(phase.error) ? Effect.void : pause(state, phase.error),
     Stream.suspend(() => {
       // falls through to the next try unless the drain finds the completion
-      const next = { ...phase, left: phase.left - 1 }
+      const next = { ...phase, left: phase.left - 1, error: Option.none() }
       state.phase = next
       state.isDrained = true
       return Stream.ensuring(
-        take(state, source.events(query(state, false))),
+        take(source, state, source.events(query(state, false))),
         Effect.sync(() => {
           if (state.phase._tag !== "Broken") return
           state.isDrained = false
-          state.phase = next
+          state.phase = { ...next, error: state.phase.error }
         })
       )
     })
@@ -200,9 +77,10 @@ const drain = (
 const probe = (
   source: Source,
   state: State,
-  error: Option.Option<ConnectionError>
+  error: Option.Option<ConnectionError>,
+  operation: Source["operation"] = source.operation
 ): Effect.Effect<Option.Option<Wire.Operation>, Errors.FollowError> =>
-  Effect.matchEffect(source.operation, {
+  Effect.matchEffect(operation, {
     onFailure: (failure) => {
       state.failures++
       const isGone = failure._tag === "NotFoundError" &&
@@ -230,7 +108,7 @@ const afterBreak = (
   if (Option.isSome(error) && isFatal(error.value)) return Effect.fail(toFollowError(source, error))
   return Effect.flatMap(probe(source, state, error), (probed) => {
     if (Option.isSome(probed) && Wire.isTerminal(probed.value.status)) {
-      state.phase = { _tag: "Drain", operation: probed.value, left: maxDrains }
+      state.phase = { _tag: "Drain", operation: probed.value, left: maxDrains, error }
       return Effect.void
     }
     const absent = Option.isSome(error) && Option.isSome(probed) &&
@@ -240,13 +118,25 @@ const afterBreak = (
   })
 }
 
-const poll = (source: Source, state: State): Effect.Effect<void, Errors.FollowError> =>
-  Effect.flatMap(probe(source, state, Option.none()), (probed) => {
-    if (Option.isSome(probed) && Wire.isTerminal(probed.value.status)) {
-      state.phase = { _tag: "Drain", operation: probed.value, left: 0 }
-      return Effect.void
+/** The end, or what the run has written since the last look. */
+const poll = (
+  source: Source,
+  state: State
+): Effect.Effect<Stream.Stream<Event.OperationEvent>, Errors.FollowError> =>
+  Effect.flatMap(probe(source, state, Option.none(), source.inflight), (probed) => {
+    if (Option.isNone(probed)) return Effect.as(pause(state, Option.none()), Stream.empty)
+    const operation = probed.value
+    if (Wire.isTerminal(operation.status)) {
+      // the status has the rest of a whole log alone
+      state.phase = { _tag: "Drain", operation, left: state.progress.whole ? 0 : maxDrains, error: Option.none() }
+      return Effect.succeed(Stream.empty)
     }
-    return pause(state, Option.none())
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      const events = liveOutput(state.progress, operation, now)
+      if (events.length > 0) stepBack(state)
+      // first what is new, then the pause: nobody waits for what is there
+      return Stream.concat(Stream.fromIterable(events), Stream.execute(pause(state, Option.none())))
+    })
   })
 
 /** One turn: what to read next, or the end. */
@@ -258,6 +148,8 @@ const turn = (
   switch (phase._tag) {
     case "Done":
       return Effect.fail(Option.none())
+    case "Failed":
+      return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
     case "Connect":
       return Effect.sync(() => connect(source, state))
     case "Drain":
@@ -265,7 +157,7 @@ const turn = (
     case "Broken":
       return Effect.as(Effect.mapError(afterBreak(source, state, phase.error), Option.some), Stream.empty)
     case "Poll":
-      return Effect.as(Effect.mapError(poll(source, state), Option.some), Stream.empty)
+      return Effect.mapError(poll(source, state), Option.some)
   }
 }
 
@@ -281,48 +173,6 @@ export const follow = (
 ): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
   // the state is of one run of the stream: a stream can be run twice
   Stream.suspend(() => {
-    const state = initial(options?.after)
+    const state = initial(source.spid, options?.after)
     return Stream.flatMap(Stream.repeatEffectOption(Effect.suspend(() => turn(source, state))), (events) => events)
-  })
-
-/** What the log has now, and no waiting for more; a break is taken up as in `follow`. */
-export const replay = (
-  source: Source,
-  options?: { readonly after?: number | undefined }
-): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
-  Stream.suspend(() => {
-    const state = initial(options?.after)
-    const { progress } = state
-    const attempt = Effect.suspend((): Effect.Effect<
-      Stream.Stream<Event.OperationEvent>,
-      Option.Option<Errors.FollowError>
-    > => {
-      const phase = state.phase
-      if (phase._tag === "Connect") {
-        return Effect.sync(() => {
-          state.phase = { _tag: "Done" }
-          const connection = source.events(query(state, false)).pipe(
-            Stream.mapChunks(Chunk.filter((event) => {
-              const isNew = progress.accept(event)
-              if (isNew) state.failures = state.attempts = 0
-              return isNew
-            }))
-          )
-          return Stream.catchAll(connection, (error) => {
-            state.phase = { _tag: "Broken", error: Option.some(error) }
-            return Stream.empty
-          })
-        })
-      }
-      if (phase._tag !== "Broken") return Effect.fail(Option.none())
-      const error = phase.error
-      // 425: nothing has happened yet, so there is nothing to replay
-      if (Option.isSome(error) && error.value._tag === "TooEarlyError") return Effect.fail(Option.none())
-      const mends = Option.isSome(error) && !isFatal(error.value) && !saysNoRoute(error.value) &&
-        error.value._tag !== "NotFoundError" && !isStuck(state, error)
-      if (!mends || ++state.failures >= maxFailures) return Effect.fail(Option.some(toFollowError(source, error)))
-      state.phase = { _tag: "Connect" }
-      return Effect.as(pause(state, error), Stream.empty)
-    })
-    return Stream.flatMap(Stream.repeatEffectOption(attempt), (events) => events)
   })

@@ -20,6 +20,23 @@ export const scrubber = (secret: string): Scrub => {
   return (text) => forms.reduce((clean, form) => clean.split(form).join(redactedText), text)
 }
 
+/** shorter ones stand in too many words by chance */
+const shortestLearned = 6
+
+/** A scrubber that learns further secrets as they are sent. */
+export const learningScrubber = (
+  secret: string
+): { readonly scrub: Scrub; readonly learn: (secret: string) => void } => {
+  const first = scrubber(secret)
+  const learned = new Map<string, Scrub>()
+  return {
+    scrub: (text) => [...learned.values()].reduce((clean, scrub) => scrub(clean), first(text)),
+    learn: (secret) => {
+      if (secret.length >= shortestLearned && !learned.has(secret)) learned.set(secret, scrubber(secret))
+    }
+  }
+}
+
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
 
 /** `more`: how many characters there are beside this text */

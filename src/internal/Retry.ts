@@ -27,15 +27,18 @@ export const defaultPolicy: Schedule.Schedule<unknown, Errors.ContreeError> = Sc
   Schedule.upTo(longestWait)
 )
 
-/** 425 and 429 say that nothing was done, whatever the method; the rest is for requests that may be sent twice */
+/**
+ * 425 and 429 say that nothing was done, whatever the method, and so does a connection that was never made (then
+ * `retryable` is true of a POST too); the rest is for requests that may be sent twice.
+ */
 const mayRepeat = (idempotent: boolean) => (error: unknown): boolean => {
   if (!isContreeError(error)) return false
   if ("status" in error && (error.status === 425 || error.status === 429)) return true
-  if (!idempotent || error.retryable !== true) return false
+  if (error.retryable !== true) return false
   switch (error._tag) {
     case "ServerError":
     case "GoneError":
-      return true
+      return idempotent
     case "TransportError":
       // Whoever waited for a whole timeout has waited enough.
       return error.code !== "ETIMEDOUT"

@@ -1,12 +1,11 @@
 /**
  * Server-sent events as the WHATWG rules read them: bytes in, arrays of frames out. Every byte is looked at once and
- * copied at most once more, whatever the chunks; a frame over the limit fails.
+ * copied a few times at most, whatever the chunks; a frame over the limit fails.
  */
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { concat } from "./Bytes.js"
 
 export interface Frame {
   /** the last id seen up to here: it stays until another comes */
@@ -16,6 +15,9 @@ export interface Frame {
 }
 
 export class FrameTooLarge extends Data.TaggedError("FrameTooLarge")<{ readonly limit: number }> {}
+
+/** a day: what a server may ask for at most, whatever it writes */
+export const maxRetryMillis = 24 * 60 * 60 * 1000
 
 /** 32 MiB: two outputs of the largest size in base64 would still fit */
 export const maxFrameBytes = 32 * 1024 * 1024
@@ -30,11 +32,45 @@ const endOfLine = (bytes: Uint8Array, from: number, lf: number, cr: number): { l
   return { lf: nextLf, cr: nextCr, at }
 }
 
+/**
+ * What there is of a line whose end has not come: one buffer that doubles, so that each byte is copied three times at
+ * most, and a server that sends byte by byte costs one buffer and not one object for each.
+ */
+class Unfinished {
+  private buffer = new Uint8Array(0)
+  length = 0
+
+  add(bytes: Uint8Array): void {
+    const length = this.length + bytes.length
+    if (length > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(256, length, this.buffer.length * 2))
+      grown.set(this.bytes())
+      this.buffer = grown
+    }
+    this.buffer.set(bytes, this.length)
+    this.length = length
+  }
+
+  bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length)
+  }
+
+  clear(): void {
+    this.length = 0
+    // one long line is no reason to keep its room for ever
+    if (this.buffer.length > maxKeptBytes) this.buffer = new Uint8Array(0)
+  }
+}
+
+const maxKeptBytes = 64 * 1024
+
 /** the state of one connection; `push` throws `FrameTooLarge` */
 export class Decoder {
+  /** when the server wants us back after a break: its last `retry:` */
+  retryMillis: number | undefined
   // A line is decoded when it is whole: no character of UTF-8 contains the bytes of LF or CR.
   private readonly utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
-  private pending: Array<Uint8Array> = []
+  private readonly unfinished = new Unfinished()
   private frameBytes = 0
   private afterCr = false
   private isFirst = true
@@ -65,7 +101,7 @@ export class Decoder {
     }
     if (from < bytes.length) {
       this.count(bytes.length - from)
-      this.pending.push(bytes.slice(from))
+      this.unfinished.add(bytes.subarray(from))
     }
     return frames
   }
@@ -76,12 +112,18 @@ export class Decoder {
   }
 
   private takeLine(last: Uint8Array): string {
-    const whole = this.pending.length === 0 ? last : concat([...this.pending, last])
-    this.pending = []
-    const text = this.utf8.decode(whole)
+    const text = this.decode(last)
     if (!this.isFirst) return text
     this.isFirst = false
     return text.startsWith("\ufeff") ? text.slice(1) : text
+  }
+
+  private decode(last: Uint8Array): string {
+    if (this.unfinished.length === 0) return this.utf8.decode(last)
+    this.unfinished.add(last)
+    const text = this.utf8.decode(this.unfinished.bytes())
+    this.unfinished.clear()
+    return text
   }
 
   private line(line: string, frames: Array<Frame>): void {
@@ -108,7 +150,9 @@ export class Decoder {
       case "id":
         if (!value.includes("\0")) this.id = value
         return
-      // `retry` too: when to come back is the program's to say.
+      case "retry":
+        if (/^[0-9]+$/.test(value)) this.retryMillis = Math.min(Number(value), maxRetryMillis)
+        return
       default:
     }
   }
@@ -124,18 +168,27 @@ export class Decoder {
   }
 }
 
-/** the frames of a stream of bytes; an unterminated last one is dropped. The stream may be run twice. */
+/**
+ * the frames of a stream of bytes; an unterminated last one is dropped. The stream may be run twice. `onRetry` is told
+ * when the server says how long to wait before the next connection, in milliseconds.
+ */
 export const frames = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>,
-  limit: number = maxFrameBytes
+  limit: number = maxFrameBytes,
+  onRetry?: (millis: number) => void
 ): Stream.Stream<Frame, E | FrameTooLarge, R> =>
   Stream.suspend(() => {
     const decoder = new Decoder(limit)
+    let told: number | undefined
     return Stream.mapChunksEffect(self, (chunks) =>
       Effect.try({
         try: () => {
           const all: Array<Frame> = []
           for (const bytes of chunks) for (const frame of decoder.push(bytes)) all.push(frame)
+          if (decoder.retryMillis !== undefined && decoder.retryMillis !== told) {
+            told = decoder.retryMillis
+            onRetry?.(told)
+          }
           return Chunk.unsafeFromArray(all)
         },
         catch: () => new FrameTooLarge({ limit })

@@ -91,7 +91,16 @@ const badRepository = (repository: string): string | undefined => {
     : undefined
 }
 
+/** `scheme://user:password@host/`: nothing here reads it, and an error must not repeat it */
+const userInfoPattern = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*@(?=[^/@]+\/)/
+
 const parseOci = (input: string): Either.Either<Reference, InvalidReferenceError> => {
+  if (userInfoPattern.test(input)) {
+    return refuse(
+      input.replace(userInfoPattern, "$1<redacted>@"),
+      "credentials are not read from a reference: give them as username and password"
+    )
+  }
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(input)
   if (scheme !== null && scheme[1] !== "docker") {
     return refuse(input, `the scheme ${scheme[1]}:// is not supported: write docker://, or none`)

@@ -2,46 +2,14 @@ import { describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
 import { expect } from "vitest"
 import * as Sse from "../../src/internal/Sse.js"
+import { differences, reference } from "../support/sseReference.js"
 
-/**
- * The rules of the standard, one after the other, over the whole text at once: slow, and plain enough to check by eye.
- * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
- */
-const reference = (bytes: Uint8Array): Array<Sse.Frame> => {
-  // "Streams must be decoded using the UTF-8 decode algorithm", which strips one byte order mark.
-  const text = new TextDecoder("utf-8").decode(bytes)
-  const lines = text.split(/\r\n|\n|\r/)
-  // What follows the last line end is no line yet.
-  lines.pop()
-  const frames: Array<Sse.Frame> = []
-  let lastId = ""
-  let dataBuffer = ""
-  let typeBuffer = ""
-  for (const line of lines) {
-    if (line === "") {
-      if (dataBuffer === "") {
-        typeBuffer = ""
-        continue
-      }
-      const data = dataBuffer.endsWith("\n") ? dataBuffer.slice(0, -1) : dataBuffer
-      frames.push({ id: lastId, event: typeBuffer === "" ? "message" : typeBuffer, data })
-      dataBuffer = ""
-      typeBuffer = ""
-      continue
-    }
-    if (line.startsWith(":")) continue
-    const [, name, value] = /^([^:]*)(?::[ ]?([^]*))?$/.exec(line)!
-    if (name === "event") typeBuffer = value ?? ""
-    if (name === "data") dataBuffer += `${value ?? ""}\n`
-    if (name === "id" && !(value ?? "").includes("\0")) lastId = value ?? ""
-  }
-  return frames
-}
-
-const run = (chunks: ReadonlyArray<Uint8Array>): Array<Sse.Frame> => {
+const read = (chunks: ReadonlyArray<Uint8Array>) => {
   const decoder = new Sse.Decoder()
-  return chunks.flatMap((chunk) => decoder.push(chunk))
+  const frames = chunks.flatMap((chunk) => decoder.push(chunk))
+  return { frames, retryMillis: decoder.retryMillis }
 }
+const run = (chunks: ReadonlyArray<Uint8Array>): Array<Sse.Frame> => read(chunks).frames
 
 const utf8 = new TextEncoder()
 const bytesOf = (text: string): Uint8Array => utf8.encode(text)
@@ -135,10 +103,14 @@ const workOf = (run: () => void): Work => {
 }
 
 describe("Sse", () => {
+  it("reads what a seeded generator makes of its own special bytes as the rules say", () => {
+    expect(differences({ seed: 20_260_918, count: 20_000 })).toEqual([])
+  })
+
   it("reads as the rules say, however the bytes are cut", () => {
     fc.assert(
       fc.property(input, fc.array(fc.nat(400), { maxLength: 12 }), (bytes, cuts) => {
-        expect(run(cutAt(bytes, cuts))).toEqual(reference(bytes))
+        expect(read(cutAt(bytes, cuts))).toEqual(reference(bytes))
       }),
       { numRuns: 3000 }
     )
@@ -148,7 +120,8 @@ describe("Sse", () => {
     const bytes = bytesOf(
       "\ufeff: hi\r\nid: 1\r\nevent: stdout\r\ndata: {\"a\":\"é漢😀\"}\r\n\r\nretry: 250\rdata: x\rdata\r\rid: 2\n\ndata: y\n\n"
     )
-    const expected = reference(bytes)
+    const { frames: expected, retryMillis } = reference(bytes)
+    expect(retryMillis).toBe(250)
     expect(expected).toEqual([
       { id: "1", event: "stdout", data: "{\"a\":\"é漢😀\"}" },
       { id: "1", event: "message", data: "x\n" },
@@ -171,22 +144,25 @@ describe("Sse", () => {
   })
 
   // Counted, not timed: what is touched anew for each chunk or line shows as hundreds of times the bytes.
-  it("copies, searches and decodes each byte a few times at most, in one frame of many small chunks", () => {
-    const piece = bytesOf("x".repeat(16))
-    const count = 2000
-    const bytes = count * piece.length
-    const decoder = new Sse.Decoder()
-    const work = workOf(() => {
-      decoder.push(bytesOf("data: "))
-      for (let i = 0; i < count; i++) decoder.push(piece)
-      expect(decoder.push(bytesOf("\n\n"))[0]!.data).toHaveLength(bytes)
-    })
-    // At least once each: a decoder that took another way to its bytes would not have been counted.
-    for (const times of [work.copied / bytes, work.searched / bytes, work.decoded / bytes]) {
-      expect(times).toBeGreaterThanOrEqual(1)
-      expect(times).toBeLessThan(2.1)
+  it.each([[16, 2000], [7, 300_000], [1, 100_000]])(
+    "copies, searches and decodes each byte a few times at most, in one frame of chunks of %i bytes",
+    (size, count) => {
+      const piece = bytesOf("x".repeat(size))
+      const bytes = count * piece.length
+      const decoder = new Sse.Decoder()
+      const work = workOf(() => {
+        decoder.push(bytesOf("data: "))
+        for (let i = 0; i < count; i++) decoder.push(piece)
+        expect(decoder.push(bytesOf("\n\n"))[0]!.data).toHaveLength(bytes)
+      })
+      // At least once each: a decoder that took another way to its bytes would not have been counted. A buffer that
+      // doubles copies what is in it once more, or twice.
+      for (const [times, most] of [[work.copied, 3.1], [work.searched, 2.1], [work.decoded, 2.1]] as const) {
+        expect(times / bytes).toBeGreaterThanOrEqual(1)
+        expect(times / bytes).toBeLessThan(most)
+      }
     }
-  })
+  )
 
   it.each([["LF", "\n", 0], ["CR LF", "\r\n", 0], ["CR", "\r", 0], ["LF, and one CR at the end", "\n", 1]])(
     "copies, searches and decodes each byte a few times at most, in many lines of one chunk that end in %s",
@@ -210,6 +186,29 @@ describe("Sse", () => {
       }
       const many = Stream.make(bytesOf(": keepalive\n".repeat(50)), bytesOf(`data: ${"x".repeat(90)}\n\n`.repeat(50)))
       expect(Chunk.size(yield* Stream.runCollect(Sse.frames(many, 100)))).toBe(50)
+    }))
+
+  it("knows how soon the server wants to be asked again: digits alone, bounded, the last one", () => {
+    const retryOf = (text: string) => read([bytesOf(text)]).retryMillis
+    expect(retryOf("data: x\n\n")).toBeUndefined()
+    for (
+      const none of ["retry\n", "retry:\n", "retry: 1.5\n", "retry: -1\n", "retry: 5x\n", "retry: ٣\n", "retry: 7"]
+    ) {
+      expect(retryOf(none)).toBeUndefined()
+    }
+    expect(retryOf("retry:5\n")).toBe(5)
+    expect(retryOf("retry: 5\nretry: 007\n\nretry: no\n")).toBe(7)
+    expect(retryOf(`retry: ${"9".repeat(400)}\n`)).toBe(Sse.maxRetryMillis)
+  })
+
+  it.effect("tells of a retry that no frame follows, once for each change", () =>
+    Effect.gen(function*() {
+      const heard: Array<number> = []
+      const stream = Stream.make(...["retry: 5\n", "data: a\n\nretry:", "5\nretry: 6\n"].map(bytesOf)).pipe(
+        Stream.rechunk(1)
+      )
+      yield* Stream.runDrain(Sse.frames(stream, undefined, (millis) => heard.push(millis)))
+      expect(heard).toEqual([5, 6])
     }))
 
   it.effect("can run the same stream twice", () =>

@@ -104,6 +104,16 @@ describe("Reference.parse", () => {
     expect(refused.message).toMatch(why)
   })
 
+  it.each(["docker://me:hunter2@registry.test/app", "https://me:hunter2@registry.test:5000/a/b:1", "docker://t@r/x"])(
+    "repeats no credentials of %j",
+    (text) => {
+      const refused = Option.getOrThrow(Either.getLeft(Reference.parse(text)))
+      expect(refused.reference).toMatch(/^\w+:\/\/<redacted>@r/)
+      expect(refused.message).toMatch(/username and password/)
+      expect(JSON.stringify(refused)).not.toContain("hunter2")
+    }
+  )
+
   it("never throws and takes no quadratic time, whatever it is given", () => {
     const piece = FastCheck.constantFrom(
       ..."docker://|tag:|localhost|a|B|0|-|_|__|.|:|/|@|sha256:|{|}|urn:uuid:|é|\n| |[|]|%|..".split("|"),

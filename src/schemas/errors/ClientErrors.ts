@@ -7,14 +7,16 @@ import * as Schema from "effect/Schema"
 import { common, describe, make, oneLine, TypeId } from "./Describe.js"
 
 /**
- * No answer: refused, reset, timed out, cut. `code` is the system's word for it, such as `ECONNREFUSED`.
+ * No answer: refused, reset, timed out, cut. `code` is the system's word for it, such as `ECONNREFUSED`. `timeout` says
+ * which of our own limits was over: `requestTimeout` for the whole of an answer, `idleTimeout` for the next byte.
  *
  * @since 0.1.0
  * @category errors
  */
 export class TransportError extends make<TransportError>()("TransportError", {
   ...common,
-  code: Schema.optional(Schema.String)
+  code: Schema.optional(Schema.String),
+  timeout: Schema.optional(Schema.Literal("request", "idle"))
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId

@@ -174,6 +174,9 @@ export const wordsOf = (self: { readonly _tag: keyof typeof words; readonly stat
   if (self._tag === "BadRequestError" && self.status === undefined) {
     return { ...words.BadRequestError, title: "the SDK refused the request" }
   }
+  if (self._tag === "ConflictError" && self.status === undefined) {
+    return { ...words.ConflictError, hint: "wait for what is going on, or do without" }
+  }
   return words[self._tag]
 }
 

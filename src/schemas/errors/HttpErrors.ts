@@ -63,7 +63,8 @@ export class NotFoundError extends make<NotFoundError>()("NotFoundError", http) 
 }
 
 /**
- * Status 409: for example cancelling what has already ended.
+ * Status 409: for example cancelling what has already ended. Without a `status` it was refused here, before anything was
+ * sent: a call that met another where it may not.
  *
  * @since 0.1.0
  * @category http errors

@@ -117,6 +117,15 @@ export type SpawnError =
   | DisposableImageRunError
 
 /**
+ * Writing to a process's stdin. `ConflictError`: it takes no more, for it has ended, or its stdin has.
+ * `TooEarlyError`: it was not there yet, for as long as `retry` in the configuration lets us ask.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type WriteError = LookupError | ConflictError | TooEarlyError
+
+/**
  * Waiting for an operation's end.
  *
  * @since 0.1.0
@@ -147,7 +156,7 @@ export type OutputError = WaitError | OutputTruncatedError
  * @category unions
  */
 export type ImportError =
-  | LookupError
+  | FollowError
   | TooEarlyError
   | InvalidReferenceError
   | InvalidArgumentError

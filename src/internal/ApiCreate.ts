@@ -1,0 +1,27 @@
+/** A POST that begins something that goes on: sent again where an interruption can tell a pause from a request on its way. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import type { Extra, StatusError } from "./ApiErrors.js"
+import * as ApiRequest from "./ApiRequest.js"
+import { retried } from "./Retry.js"
+import * as RunAttempt from "./RunAttempt.js"
+
+/** there is no telling whether something began when the answer is lost, so only 425 and 429 repeat */
+export const created = <X extends Extra, A, I>(
+  wiring: ApiRequest.Wiring,
+  call: Omit<ApiRequest.Call<X>, "verb" | "once" | "timeout">,
+  schema: Schema.Schema<A, I>
+): Effect.Effect<A, StatusError<X>> =>
+  Effect.flatMap(RunAttempt.isObserved, (isObserved) =>
+    RunAttempt.marked(
+      ApiRequest.json(wiring, {
+        ...call,
+        verb: "POST",
+        once: true,
+        // an answer that comes too late for whoever waited still says what is to be ended
+        timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout
+      }, schema),
+      (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
+    ))

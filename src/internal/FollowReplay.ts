@@ -1,0 +1,42 @@
+/** What a log has now, without waiting for more: breaks are taken up as in `follow`, but no status stands in for it. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Errors from "../schemas/Errors.js"
+import type * as Event from "../schemas/Event.js"
+import { query, type Source, take } from "./FollowConnection.js"
+import { isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
+import { initial, isStuck, maxFailures, pause } from "./FollowState.js"
+
+/** What the log has now, and no waiting for more; a break is taken up as in `follow`. */
+export const replay = (
+  source: Source,
+  options?: { readonly after?: number | undefined }
+): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
+  Stream.suspend(() => {
+    const state = initial(source.spid, options?.after)
+    const attempt = Effect.suspend((): Effect.Effect<
+      Stream.Stream<Event.OperationEvent>,
+      Option.Option<Errors.FollowError>
+    > => {
+      const phase = state.phase
+      if (phase._tag === "Connect") {
+        return Effect.sync(() => {
+          // a connection that ends well has told all there is
+          state.phase = { _tag: "Done" }
+          return take(source, state, source.events(query(state, false)))
+        })
+      }
+      if (phase._tag === "Failed") return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
+      if (phase._tag !== "Broken") return Effect.fail(Option.none())
+      const error = phase.error
+      // 425: nothing has happened yet, so there is nothing to replay
+      if (Option.isSome(error) && error.value._tag === "TooEarlyError") return Effect.fail(Option.none())
+      const mends = Option.isSome(error) && !isFatal(error.value) && !saysNoRoute(error.value) &&
+        error.value._tag !== "NotFoundError" && !isStuck(state, error)
+      if (!mends || ++state.failures >= maxFailures) return Effect.fail(Option.some(toFollowError(source, error)))
+      state.phase = { _tag: "Connect" }
+      return Effect.as(pause(state, error), Stream.empty)
+    })
+    return Stream.flatMap(Stream.repeatEffectOption(attempt), (events) => events)
+  })
