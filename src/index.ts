@@ -15,6 +15,8 @@ export * as ContreeConfig from "./layers/ContreeConfig.js"
 /** @since 0.1.0 */
 export * as ContreeHttp from "./services/ContreeHttp.js"
 /** @since 0.1.0 */
+export * as Diagnosis from "./services/Diagnosis.js"
+/** @since 0.1.0 */
 export * as Errors from "./schemas/Errors.js"
 /** @since 0.1.0 */
 export * as Event from "./schemas/Event.js"
@@ -42,6 +44,8 @@ export * as Reference from "./schemas/Reference.js"
 export * as RunResult from "./services/RunResult.js"
 /** @since 0.1.0 */
 export * as Session from "./services/Session.js"
+/** @since 0.1.0 */
+export * as SessionExport from "./services/SessionExport.js"
 /** @since 0.1.0 */
 export * as Stdin from "./services/Stdin.js"
 /** @since 0.1.0 */

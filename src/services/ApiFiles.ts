@@ -50,7 +50,7 @@ const upload = (wiring: Wiring) => {
         size: options.size,
         idleTimeout: wiring.idleTimeout,
         answerTimeout: wiring.requestTimeout,
-        onTimeout: (what) => ApiErrors.timedOut(asked, what),
+        onTimeout: (timeout, what) => ApiErrors.timedOut(asked, timeout, what),
         onSize: (given, size) =>
           ApiErrors.brokenOff(
             asked,

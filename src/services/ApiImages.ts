@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { created } from "../internal/ApiCreate.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import { nameOf, traced } from "../internal/ApiSpan.js"
+import { credentialScrubber, secretsOf } from "../internal/CredentialScrub.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
 import type { ImageQuery, Page, Service } from "./ContreeApi.js"
@@ -59,16 +61,21 @@ export const make = (
       expected: [404, 409]
     }).pipe(traced(wiring, "deleteImageTag", { "image.id": id, "image.tag": tag })),
 
-  importImage: (request: Wire.ImageImportRequest) =>
-    Effect.flatMap(
-      jsonBody(wiring, nameOf("importImage"), Wire.ImageImportRequest, request),
+  importImage: (request: Wire.ImageImportRequest) => {
+    const { scrub } = wiring
+    const hide = credentialScrubber(request.registry.credentials)
+    // what the server says of it, now or of the operation later, may repeat what it was sent
+    for (const secret of secretsOf(request.registry.credentials)) wiring.learn(secret)
+    const own: ApiRequest.Wiring = { ...wiring, scrub: (text) => hide(scrub(text)) }
+    return Effect.flatMap(
+      jsonBody(own, nameOf("importImage"), Wire.ImageImportRequest, request),
       (body) =>
-        ApiRequest.json(wiring, {
+        created(own, {
           method: nameOf("importImage"),
-          verb: "POST",
           path: ["images", "import"],
           body,
           expected: [404, 425]
         }, Wire.OperationCreated)
-    ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "importImage"))
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(own, "importImage"))
+  }
 })

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
+import { created } from "../internal/ApiCreate.js"
 import { events } from "../internal/ApiEvents.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import { pageOf } from "./ApiImages.js"
@@ -16,8 +16,6 @@ import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
 import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
-import { retried } from "../internal/Retry.js"
-import * as RunAttempt from "../internal/RunAttempt.js"
 
 type Operations = Pick<
   Service,
@@ -47,22 +45,13 @@ export const make = (wiring: Wiring): Operations => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
       (body) =>
-        RunAttempt.marked(
-          ApiRequest.json(wiring, {
-            method: nameOf("spawnInstance"),
-            verb: "POST",
-            path: ["instances"],
-            body,
-            expected: [404, 422, 425],
-            // sent again here, where an interruption can tell a pause from a request on its way
-            once: true
-          }, Wire.OperationCreated),
-          (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
-        )
-    ).pipe(
-      Effect.map(({ uuid }) => uuid),
-      traced(wiring, "spawnInstance", { image: request.image })
-    ),
+        created(wiring, {
+          method: nameOf("spawnInstance"),
+          path: ["instances"],
+          body,
+          expected: [404, 422, 425]
+        }, Wire.OperationCreated)
+    ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "spawnInstance", { image: request.image })),
 
   listOperations: (query: OperationQuery = {}) =>
     ApiRequest.json(wiring, {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Wire from "../schemas/Wire.js"
+import { created } from "../internal/ApiCreate.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import type { Service } from "./ContreeApi.js"
 import * as ApiPath from "../internal/ApiPath.js"
@@ -30,9 +31,8 @@ export const make = (wiring: Wiring): Subprocesses => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request),
       (body) =>
-        ApiRequest.json(wiring, {
+        created(wiring, {
           method: nameOf("createSubprocess"),
-          verb: "POST",
           path: ["operations", ApiPath.operation(id), "subprocesses"],
           body,
           expected: [404, 409, 410, 422, 425],

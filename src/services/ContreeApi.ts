@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Wiring } from "../internal/ApiRequest.js"
-import { scrubber } from "../internal/HttpText.js"
+import { learningScrubber } from "../internal/HttpText.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
@@ -207,7 +207,7 @@ export const make: Effect.Effect<Service, never, ContreeHttp | ContreeConfig> = 
   const wiring: Wiring = {
     client,
     baseUrl: config.baseUrl,
-    scrub: scrubber(Redacted.value(config.token)),
+    ...learningScrubber(Redacted.value(config.token)),
     retry: config.retry,
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout

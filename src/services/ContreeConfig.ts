@@ -83,7 +83,8 @@ export interface Behaviour {
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
   /**
    * How often and how soon a request is sent again that may be. Default: five tries within about 30 seconds, jittered
-   * from 100 ms up to 5 s apart, with Retry-After honoured up to 30 s. `Schedule.stop` never tries again.
+   * from 100 ms up to 5 s apart, with Retry-After honoured up to 30 s. `Schedule.stop` never tries again, except once
+   * for a read whose kept-open connection turns out to be gone.
    */
   readonly retry?: Schedule.Schedule<unknown, Errors.ContreeError> | undefined
 }

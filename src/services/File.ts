@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
+import { lastPart } from "../internal/LocalFile.js"
 import type { Uploaded } from "../schemas/Uploaded.js"
 
 /**
@@ -341,15 +342,6 @@ export const toContent = <const F extends Content>(
       return Effect.succeed({ _tag: "Uploaded", file: file.file, size: file.file.size, ...own(file) })
   }
 }
-
-/**
- * Where the last part of a local path begins. Backslashes separate on Windows only (`C:\...`, `\\server\...`): elsewhere
- * they may stand in a name.
- *
- * @internal
- */
-export const lastPart = (local: string): number =>
-  Math.max(local.lastIndexOf("/"), /^(?:[A-Za-z]:[\\/]|\\\\)/.test(local) ? local.lastIndexOf("\\") : -1) + 1
 
 const baseName = (local: string): string => {
   const trimmed = local.replace(/\/+$/, "")

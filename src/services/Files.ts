@@ -57,8 +57,32 @@ export interface Filter {
  */
 export interface Service {
   /**
-   * Uploads, unless the service has the same bytes already (asked for text and bytes only: a path or a stream is sent as
-   * it is read). Owner and mode of the `File` are no matter here: they are of each use.
+   * The file with this content: looked up by its SHA-256, and sent only where the service has it not. What can be read
+   * again is hashed first, a local file in constant memory: it is read a second time when it has to be sent. A stream
+   * can be read only once, so it is sent. Files of runs are put there so.
+   *
+   * A local file that changes between the two readings is sent as it is then, and the answer is of those bytes; one that
+   * became shorter is a `BadRequestError`. When the service has other bytes than were sent, it is a `DecodeError`.
+   *
+   * Owner and mode of the `File` are no matter here: they are of each use.
+   *
+   * @example
+   * ```ts
+   * import * as File from "effect-contree/File"
+   * import * as Files from "effect-contree/Files"
+   * import * as Effect from "effect/Effect"
+   *
+   * const model = Effect.flatMap(Files.Files, (files) => files.ensure(File.path("./model.bin")))
+   * ```
+   */
+  readonly ensure: <const F extends File.Content>(
+    content: F
+  ) => Effect.Effect<Uploaded, Errors.UploadError | File.Error<F>, File.Context<F>>
+  /**
+   * Sends the content, also where the service has it: then the answer is the file it had, and its age begins anew
+   * (services drop files that nobody uploads for months). What the Python SDK calls `upload` is `ensure`.
+   *
+   * When the service has other bytes than were sent, it is a `DecodeError`.
    */
   readonly upload: <const F extends File.Content>(
     content: F
@@ -112,6 +136,7 @@ const stream = (api: ApiService, filter: Filter | undefined, number: number): Re
 export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(Machine.make, (machine) => {
   const { api } = machine
   return Files.of({
+    ensure: (content) => Uploads.ensure(machine, content).pipe(Effect.withSpan("Contree.Files.ensure")),
     upload: (content) => Uploads.upload(machine, content).pipe(Effect.withSpan("Contree.Files.upload")),
     get: (sha256) =>
       Effect.suspend((): Effect.Effect<Wire.File, Errors.LookupError> => {

@@ -4,15 +4,15 @@
  *
  * @since 0.1.0
  */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type { Path } from "@effect/platform/Path"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type * as DateTime from "effect/DateTime"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { Inspectable } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
-import type * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { NoInfer } from "effect/Types"
@@ -20,11 +20,25 @@ import type * as Command from "../schemas/Command.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as File from "./File.js"
+import type { Entry, GrepOptions, GrepResult, Info } from "./ImageData.js"
+import * as ImageFileSystem from "./ImageFileSystem.js"
+import type {
+  CheckError,
+  DownloadDirectoryOptions,
+  DownloadOptions,
+  RunOptions,
+  StartOptions,
+  StreamOptions
+} from "./ImageOptions.js"
 import type * as Output from "./Output.js"
-import type { Process } from "./Process.js"
+import type { Popener, Process } from "./Process.js"
 import type { RunResult } from "./RunResult.js"
-import type { Session } from "./Session.js"
-import type * as Stdin from "./Stdin.js"
+import type { Busy, Concurrency, Session, SessionOptions } from "./Session.js"
+
+/** @since 0.1.0 */
+export type * from "./ImageData.js"
+/** @since 0.1.0 */
+export type * from "./ImageOptions.js"
 
 /**
  * @since 0.1.0
@@ -46,120 +60,10 @@ export type TypeId = typeof TypeId
 export type State = "Pulled" | "Disposed"
 
 /**
- * Where a command runs; the defaults a session can carry.
- *
- * @since 0.1.0
- * @category options
- */
-export interface Environment {
-  /** a `Redacted` value is shown to the command alone; `undefined`: as if it were not there */
-  readonly env?: { readonly [key: string]: string | Redacted.Redacted<string> | undefined } | undefined
-  /** absolute; default: the image's own */
-  readonly cwd?: string | undefined
-  readonly hostname?: string | undefined
-  /** default: 0 */
-  readonly uid?: number | undefined
-  /** default: 0 */
-  readonly gid?: number | undefined
-  /** default: true; false leaves the sandbox without a network */
-  readonly networking?: boolean | undefined
-  /** the server kills the command after this (exit `TimedOut`); whole seconds, rounded up; default: the server's */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** bytes the server keeps of each of stdout and stderr: 1 to 10485760, default 1048576 */
-  readonly truncateOutputAt?: number | undefined
-  /** bytes the command may write to the filesystem; default: the server's */
-  readonly maxLayerBytes?: number | undefined
-  /** keep the environment in the image, for later runs; default: false */
-  readonly preserveEnv?: boolean | undefined
-}
-
-/**
- * What `tag` may be: a name for the image that is kept, hence nothing where none is.
- *
- * @since 0.1.0
- * @category options
- */
-export type TagFor<D extends boolean> = D extends true ? "a tag needs { disposable: false }" : string
-
-/**
- * @since 0.1.0
- * @category options
- */
-export interface Kept<D extends boolean> {
-  /** default: true: the filesystem is thrown away after the command */
-  readonly disposable?: D | undefined
-  /** names the image that is kept; decided at run time with `disposable: true` it is an `InvalidArgumentError` */
-  readonly tag?: TagFor<D> | undefined
-}
-
-/**
- * @since 0.1.0
- * @category options
- */
-export interface StartOptions<D extends boolean = boolean, F extends File.Content = never>
-  extends Environment, Kept<D>
-{
-  /** put in place before the command begins: by absolute destination, or a list that goes by base names into `/` */
-  readonly files?: File.Files<F> | undefined
-  /** all of the command's input, then its end; default: none; 64 MiB at most (more goes in a file, with `files`) */
-  readonly stdin?: string | Uint8Array | undefined
-}
-
-/**
- * No `disposable`, no `tag`: a stream has nowhere to return an image (use `start`).
- *
- * @since 0.1.0
- * @category options
- */
-export interface StreamOptions<C extends boolean = boolean, F extends File.Content = never, EI = never, RI = never>
-  extends Environment
-{
-  /** put in place before the command begins: by absolute destination, or a list that goes by base names into `/` */
-  readonly files?: File.Files<F> | undefined
-  /**
-   * All of the command's input, then its end; default: none. A stream is read to its end, into memory, before the run
-   * is asked for: a run that reads another's output so waits for it without holding a place among the concurrent runs.
-   * More than 64 MiB is an `InvalidArgumentError`: put it in a file, with `files`, and let the command read that.
-   */
-  readonly stdin?: Stdin.Stdin<EI, RI> | undefined
-  /** fail with `CommandFailedError` unless the command exits with 0; default: false */
-  readonly check?: C | undefined
-  /** our own clock, from the moment the run is accepted: then `OperationTimedOutError`, and the run is cancelled */
-  readonly waitTimeout?: Duration.DurationInput | undefined
-}
-
-/**
- * @since 0.1.0
- * @category options
- */
-export interface RunOptions<
-  D extends boolean = boolean,
-  C extends boolean = boolean,
-  F extends File.Content = never,
-  EI = never,
-  RI = never,
-  EO = never,
-  RO = never,
-  EE = never,
-  RE = never
-> extends StreamOptions<C, F, EI, RI>, Kept<D> {
-  /** takes stdout as it comes, and whole or not at all (`OutputTruncatedError`); the result's `stdout` is then empty */
-  readonly stdout?: Output.AnySink<EO, RO> | undefined
-  /** takes stderr as it comes, and whole or not at all (`OutputTruncatedError`); the result's `stderr` is then empty */
-  readonly stderr?: Output.AnySink<EE, RE> | undefined
-}
-
-/**
  * @since 0.1.0
  * @category models
  */
 export type For<D extends boolean> = D extends true ? DisposedImage : KeptImage
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type CheckError<C extends boolean> = C extends true ? Errors.CommandFailedError : never
 
 /**
  * A handle. It names an image by id, or by tag: then the tag is looked up anew each time, and may have moved
@@ -218,21 +122,33 @@ export interface Image extends Pipeable, Inspectable {
     Errors.RunError | CheckError<C> | NoInfer<EI> | File.Error<F>,
     NoInfer<RI> | File.Context<F>
   >
-  /** Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. */
+  /**
+   * Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. Its stdin
+   * stays open unless `stdin` says otherwise, so a command that reads it waits: `process.end`, or `{ stdin: "" }`.
+   */
   readonly start: <const D extends boolean = true, const F extends File.Content = never>(
     command: Command.Command,
     options?: StartOptions<D, F>
   ) => Effect.Effect<Process<For<D>>, Errors.SpawnError | File.Error<F>, Scope | File.Context<F>>
+  /**
+   * A process in the manner of Python's `subprocess`. Contradictions (a script without `shell: true`, both `stdin` and
+   * `input`) do not compile, and are an `InvalidArgumentError` before anything is sent where they do.
+   */
+  readonly popen: Popener
 
   /** A history that begins here. What it leaves stays. */
-  readonly session: (options?: Environment) => Effect.Effect<Session, Errors.DisposableImageRunError>
+  readonly session: <const Q extends Concurrency = "queue">(
+    options?: SessionOptions<Q>
+  ) => Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError>
   /**
    * A session that is over with its scope: closing it cancels what still runs, removes the tags that were set through it
    * and disposes of every handle that came from it (`DisposableImageRunError` from then on). A service that cannot
    * delete images keeps them, untagged, until they age out.
    */
   readonly scratch: Effect.Effect<Session, Errors.DisposableImageRunError, Scope>
-  readonly scratchWith: (options: Environment) => Effect.Effect<Session, Errors.DisposableImageRunError, Scope>
+  readonly scratchWith: <const Q extends Concurrency = "queue">(
+    options: SessionOptions<Q>
+  ) => Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError, Scope>
   readonly inspect: Effect.Effect<Info, Errors.LookupError | Errors.DisposableImageRunError>
 
   /** what is in a folder (default `/`) */
@@ -250,6 +166,36 @@ export interface Image extends Pipeable, Inspectable {
     pattern: string | NonEmptyReadonlyArray<string>,
     options?: GrepOptions
   ) => Effect.Effect<GrepResult, Errors.ReadError>
+
+  /**
+   * A file of the image as a local file, under its own name in the current folder or where `to` says; gives the path that
+   * was written. A link is followed. What is refused on this side is before anything is asked of the service: a file that
+   * is there already (`AlreadyExists`), a folder that is missing (`NotFound`).
+   *
+   * The content goes to a temporary file beside it, piece by piece, which is renamed at the end: after a failure or an
+   * interruption all is as it was. The file gets the permission bits of any new file, or those of the one it replaces: a
+   * download does not say which it has in the image (`downloadDirectory` keeps them).
+   */
+  readonly download: (
+    path: string,
+    options?: DownloadOptions
+  ) => Effect.Effect<string, Errors.ReadError | PlatformError, FileSystem.FileSystem | Path>
+  /**
+   * A folder of the image, with all that is in it, as the local folder `to`; gives its path. What is refused on this side
+   * is before anything is asked of the service. It is unpacked as it comes, beside `to`, and renamed at the end: after a
+   * failure or an interruption all is as it was. (With `overwrite`, there is a moment between two renames where nothing is
+   * at `to`. The current folder is never replaced.)
+   *
+   * Permission bits are kept as far as the umask of this process lets them, without set-uid, set-gid and sticky; a folder
+   * can always be entered by its owner. Owners and times are not kept. Hard links stay links. Symbolic links stay as they
+   * are, so an absolute one points into this machine; nothing is written through any of them. Devices and FIFOs are left
+   * out, and a warning in the log lists them. An archive that is cut short is a `TransportError`; one with a name that
+   * would lead out of the folder, or cannot be written here, a `DecodeError`.
+   */
+  readonly downloadDirectory: (
+    path: string,
+    options: DownloadDirectoryOptions
+  ) => Effect.Effect<string, Errors.ReadError | PlatformError, FileSystem.FileSystem | Path>
 
   /** Gives the image a name, taking it from the image that had it. */
   readonly tagAs: (tag: string) => Effect.Effect<KeptImage, Errors.TagError | Errors.InvalidArgumentError>
@@ -285,9 +231,10 @@ export interface DisposedImage extends Image {
   readonly run: (command: Command.Command, options?: unknown) => Over
   readonly stream: (command: Command.Command, options?: unknown) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly start: (command: Command.Command, options?: unknown) => Over
-  readonly session: (options?: Environment) => Over
+  readonly popen: (args: NonEmptyReadonlyArray<string> | string, options?: unknown) => Over
+  readonly session: (options?: SessionOptions) => Over
   readonly scratch: Over
-  readonly scratchWith: (options: Environment) => Over
+  readonly scratchWith: (options: SessionOptions) => Over
   readonly inspect: Over
   readonly ls: (path?: string) => Over
   readonly exists: (path: string) => Over
@@ -296,89 +243,11 @@ export interface DisposedImage extends Image {
   readonly readStream: (path: string) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly archive: (path: string) => Stream.Stream<never, Errors.DisposableImageRunError>
   readonly grep: (pattern: string | NonEmptyReadonlyArray<string>, options?: GrepOptions) => Over
+  readonly download: (path: string, options?: DownloadOptions) => Over
+  readonly downloadDirectory: (path: string, options: DownloadDirectoryOptions) => Over
   readonly tagAs: (tag: string) => Over
   readonly untag: (tag?: string) => Over
   readonly applyFiles: (files: unknown, options?: unknown) => Over
-}
-
-/**
- * What the service knows of an image. `operationId`: what made it; none for one that came from elsewhere.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Info {
-  readonly id: Ids.ImageId
-  readonly tag: Option.Option<Ids.Tag>
-  readonly createdAt: Option.Option<DateTime.Utc>
-  readonly operationId: Option.Option<Ids.OperationId>
-}
-
-/**
- * Something in a folder. `path` is absolute; `mode` holds the permission bits alone; `Other` is a device, a socket or a
- * FIFO.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Entry {
-  readonly _tag: "File" | "Directory" | "Symlink" | "Other"
-  readonly name: string
-  readonly path: string
-  readonly size: bigint
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly owner: string
-  readonly group: string
-  readonly mtime: DateTime.Utc
-  readonly symlinkTo: Option.Option<string>
-}
-
-/**
- * @since 0.1.0
- * @category options
- */
-export interface GrepOptions {
-  /** where to look; default `/` */
-  readonly path?: string | NonEmptyReadonlyArray<string> | undefined
-  /** which files; a leading `!` leaves out */
-  readonly glob?: ReadonlyArray<string> | undefined
-  /** matching lines a file */
-  readonly maxCount?: number | undefined
-  /** matching lines in all; default: 1000 */
-  readonly maxTotal?: number | undefined
-  /** default: sensitive */
-  readonly case?: "sensitive" | "insensitive" | "smart" | undefined
-  /** lines of context */
-  readonly before?: number | undefined
-  /** lines of context */
-  readonly after?: number | undefined
-}
-
-/**
- * One line: `lineNumber` from 1, `lineText` with its newline.
- *
- * @since 0.1.0
- * @category models
- */
-export interface GrepMatch {
-  readonly path: string
-  readonly lineNumber: number
-  readonly lineText: string
-  readonly type: "match" | "context"
-}
-
-/**
- * `truncated`: there was more than `maxTotal`, or than the server had time for.
- *
- * @since 0.1.0
- * @category models
- */
-export interface GrepResult {
-  readonly path: string
-  readonly matches: ReadonlyArray<GrepMatch>
-  readonly truncated: boolean
 }
 
 /**
@@ -394,3 +263,29 @@ export const isImage = (u: unknown): u is Image => Predicate.hasProperty(u, Type
  * @category guards
  */
 export const isKept = (image: Image): image is KeptImage => Option.isSome(image.id)
+
+/**
+ * The image as a file system that can be read and not written, for any library that takes the platform's `FileSystem`.
+ * What writes fails with `PermissionDenied`. Links are followed inside the image; a path that is not absolute begins at
+ * its root. The service has no look at a single file: `stat` reads the folder around it, `realPath` every folder on the
+ * way. A file that is open is read from its beginning on; going back in it reads it anew.
+ *
+ * Errors of the SDK become the `SystemError` that fits (`NotFound` for 404, `BadResource` for 422, ...), with their
+ * message.
+ *
+ * @example
+ * ```ts
+ * import * as FileSystem from "@effect/platform/FileSystem"
+ * import * as Image from "effect-contree/Image"
+ * import * as Effect from "effect/Effect"
+ *
+ * const names = (image: Image.Image) =>
+ *   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readDirectory("/etc", { recursive: true })).pipe(
+ *     Effect.provideService(FileSystem.FileSystem, Image.fileSystem(image))
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const fileSystem = (image: Image): FileSystem.FileSystem => ImageFileSystem.make(image)

@@ -5,22 +5,25 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Chunk from "effect/Chunk"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { concat } from "../internal/Bytes.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { GrepQuery } from "./ContreeApi.js"
-import type { Entry, GrepOptions, GrepResult, Image } from "./Image.js"
-import type { Machine } from "./Machine.js"
+import type { GrepOptions, GrepResult, Image } from "./Image.js"
+import * as ImageDownload from "./ImageDownload.js"
+import * as ImageEntry from "./ImageEntry.js"
+import type { Gated } from "./Machine.js"
 
 /**
  * @internal
  */
-export type Reader = Pick<Image, "ls" | "exists" | "read" | "readText" | "readStream" | "archive" | "grep">
+export type Reader = Pick<
+  Image,
+  "ls" | "exists" | "read" | "readText" | "readStream" | "archive" | "grep" | "download" | "downloadDirectory"
+>
 
 /** before a path can be asked for */
 type Refused = Errors.LookupError | Errors.DisposableImageRunError | Errors.InvalidArgumentError
@@ -30,23 +33,6 @@ const rooted = (method: string, path: string): Effect.Effect<string, Errors.Inva
   path.includes("\0")
     ? Effect.fail(new Errors.InvalidArgumentError({ method, argument: "path", description: "it has a NUL character" }))
     : Effect.succeed(path.startsWith("/") ? path : `/${path}`)
-
-const kindOf = (item: Wire.FileItem): Entry["_tag"] =>
-  item.is_symlink ? "Symlink" : item.is_dir ? "Directory" : item.is_regular ? "File" : "Other"
-
-const toEntry = (folder: string) => (item: Wire.FileItem): Entry => ({
-  _tag: kindOf(item),
-  name: item.path,
-  path: `${folder.replace(/\/+$/, "")}/${item.path}`,
-  size: BigInt(Math.trunc(item.size)),
-  mode: item.mode & 0o7777,
-  uid: item.uid,
-  gid: item.gid,
-  owner: String(item.owner),
-  group: String(item.group),
-  mtime: DateTime.unsafeMake(item.mtime * 1000),
-  symlinkTo: item.symlink_to === "" ? Option.none() : Option.some(item.symlink_to)
-})
 
 const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
   typeof value === "string" ? [value] : value
@@ -93,10 +79,11 @@ const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array =>
  * @internal
  */
 export const make = (
-  { api, scrub }: Machine,
+  deps: Gated,
   image: string,
   resolve: (method: string) => Effect.Effect<Ids.ImageId, Errors.LookupError | Errors.DisposableImageRunError>
 ): Reader => {
+  const { api, gate, scrub } = deps
   const span = (method: string) => {
     return { name: `Contree.${method}`, options: { attributes: { "contree.image": scrub(image) } } }
   }
@@ -121,6 +108,12 @@ export const make = (
       Effect.zipWith(resolve(method), rooted(method, path), (id, rootedPath) => use(id, rootedPath))
     ).pipe(Stream.withSpan(name, options))
   }
+  /** asked for once it is clear that there is room for it */
+  const contentOf = <E>(
+    method: string,
+    path: string,
+    use: (id: Ids.ImageId, path: string) => Stream.Stream<Uint8Array, E>
+  ) => Stream.unwrap(Effect.map(resolve(method), (id) => use(id, path)))
   const bytes = (id: Ids.ImageId, path: string) =>
     Effect.map(Stream.runCollect(api.downloadFile(id, path)), (pieces) => joined(Chunk.toReadonlyArray(pieces)))
 
@@ -129,7 +122,11 @@ export const make = (
       at(
         "Image.ls",
         path,
-        (id, folder) => Effect.map(api.listDirectory(id, folder), ({ files }) => files.map(toEntry(folder)))
+        (id, folder) =>
+          Effect.map(api.listDirectory(id, folder), ({ files }) => {
+            const listed = make(deps, id, (method) => Effect.as(gate.check(method), id))
+            return files.map(ImageEntry.make(listed, folder))
+          })
       ),
     // A folder is no file to the one check, and a file no folder to the other.
     exists: (path) =>
@@ -141,7 +138,9 @@ export const make = (
             isFile
               ? Effect.succeed(true)
               : Effect.catchTag(api.checkArchive(id, rootedPath), "UnprocessableError", notOfThisKind)
-          )
+          ),
+          // a HEAD says of an image that is not there what it says of a path
+          Effect.tap((isThere) => isThere ? Effect.void : api.inspectImage(id))
         )
       }),
     read: (path) => at("Image.read", path, bytes),
@@ -154,6 +153,35 @@ export const make = (
       ),
     readStream: (path) => streamAt("Image.readStream", path, api.downloadFile),
     archive: (path) => streamAt("Image.archive", path, api.archive),
+    download: (path, options) => {
+      const { name, options: attributes } = span("Image.download")
+      return rooted("Image.download", path).pipe(
+        Effect.flatMap((rootedPath) =>
+          ImageDownload.file(
+            "Image.download",
+            rootedPath,
+            options,
+            contentOf("Image.download", rootedPath, api.downloadFile)
+          )
+        ),
+        Effect.withSpan(name, attributes)
+      )
+    },
+    downloadDirectory: (path, options) => {
+      const { name, options: attributes } = span("Image.downloadDirectory")
+      return rooted("Image.downloadDirectory", path).pipe(
+        Effect.flatMap((rootedPath) =>
+          ImageDownload.folder(
+            "Image.downloadDirectory",
+            rootedPath,
+            options,
+            contentOf("Image.downloadDirectory", rootedPath, api.archive),
+            scrub
+          )
+        ),
+        Effect.withSpan(name, attributes)
+      )
+    },
     grep: (pattern, options) => {
       const { name, options: attributes } = span("Image.grep")
       return resolve("Image.grep").pipe(

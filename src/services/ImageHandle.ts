@@ -6,7 +6,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
 import { shielded } from "../internal/RunShielded.js"
 import * as Command from "../schemas/Command.js"
@@ -14,26 +16,31 @@ import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import type * as File from "./File.js"
-import type { Environment, For, Image, Info, KeptImage, StartOptions } from "./Image.js"
+import type { For, Image, Info, KeptImage, StartOptions } from "./Image.js"
 import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
 import type { Gated } from "./Machine.js"
+import * as Popen from "./Popen.js"
 import * as ProcessHandle from "./ProcessHandle.js"
 import type * as RunOutcome from "./RunOutcome.js"
 import * as RunRequest from "./RunRequest.js"
+import type { Busy, Concurrency, Session, SessionOptions } from "./Session.js"
 import * as SessionHandle from "./SessionHandle.js"
 
 // -------------------------------------------------------------------------------------------------------- what a run leaves
 
 /**
  * Noted before it is set: were it the other way, an interruption between the two would leave a tag that no scope removes.
+ * The gate waits for it, since a tag that is set after the tags were removed would stay.
  */
-const putTag = ({ api, gate }: Gated, id: Ids.ImageId, tag: Ids.Tag) =>
-  gate.tagged(id, tag).pipe(
+const putTag = (method: string, { api, gate }: Gated, id: Ids.ImageId, tag: Ids.Tag) =>
+  gate.check(method).pipe(
+    Effect.zipRight(gate.tagged(id, tag)),
     Effect.zipRight(api.setImageTag(id, tag)),
     Effect.tapError((error) => wasRefused(error) ? gate.untagged(id, tag) : Effect.void),
-    Effect.asVoid
+    Effect.asVoid,
+    RunGate.awaited(gate, RunAttempt.grace)
   )
 
 /** Only such an answer says that the tag was not set: what broke, or failed in the server, may have set it. */
@@ -47,13 +54,17 @@ const setTag = (
   tag: Ids.Tag,
   say: (description: string) => Errors.FailedOperationError
 ): Effect.Effect<void, Errors.FailedOperationError | Errors.LookupError> =>
-  Effect.catchTag(
-    putTag(deps, id, tag),
-    "ConflictError",
-    (e) =>
-      say(
-        `the image ${id} was kept, but could not be tagged ${tag}: ${e.description ?? "a conflict"}; tagAs tries again`
-      )
+  putTag("Image.run", deps, id, tag).pipe(
+    Effect.catchTags({
+      ConflictError: (e) =>
+        say(
+          `the image ${id} was kept, but could not be tagged ${tag}: ${
+            e.description ?? "a conflict"
+          }; tagAs tries again`
+        ),
+      DisposableImageRunError: (e) =>
+        say(`the image ${id} was kept, but not tagged ${tag}: ${e.description ?? "closed"}`)
+    })
   )
 
 const keptFrom =
@@ -140,27 +151,52 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
       })
     )
 
-  readonly start: Image["start"] = <const D extends boolean = true, const F extends File.Content = never>(
+  readonly start: Image["start"] = (command, options = {}) =>
+    this.#start("Image.start", command, options).pipe(this.#span("Image.start"))
+
+  readonly popen: Image["popen"] = <
+    const T extends boolean = false,
+    const C extends boolean = false,
+    EO = never,
+    RO = never,
+    EE = never,
+    RE = never
+  >(
+    args: string | ReadonlyArray<string>,
+    options: Popen.Options<T, C, EO, RO, EE, RE> = {}
+  ) =>
+    Popen.make((command, chosen) => this.#start("Image.popen", command, chosen), args, options).pipe(
+      this.#span("Image.popen")
+    )
+
+  #start<const D extends boolean = true, const F extends File.Content = never>(
+    method: string,
     command: Command.Command,
-    options: StartOptions<D, F> = {}
-  ) => {
+    { stdin = "pipe", ...options }: StartOptions<D, F>
+  ) {
     const goal = target(this.#deps, wireName(this.#ref), options.disposable)
-    return ImageRuns.start<For<D>, F, never, never>("Image.start", goal, command, options).pipe(
-      Effect.map(({ lifecycle, plan }) => ProcessHandle.make(this.#deps.api, lifecycle, goal.toImage(plan.tag))),
-      this.#span("Image.start")
+    const isStdinOpen = stdin === "pipe"
+    const input = isStdinOpen ? { isPiped: true } : { stdin }
+    return Effect.map(
+      ImageRuns.start<For<D>, F, never, never>(method, goal, command, { ...options, ...input }),
+      ({ lifecycle, plan }) =>
+        ProcessHandle.make(this.#deps, { lifecycle, toImage: goal.toImage(plan.tag), isStdinOpen })
     )
   }
 
-  readonly session: Image["session"] = (options) =>
-    Effect.map(this.#deps.gate.check("Image.session"), () => SessionHandle.make(this, options ?? {}))
+  readonly session: Image["session"] = <const Q extends Concurrency = "queue">(options: SessionOptions<Q> = {}) =>
+    Effect.map(this.#deps.gate.check("Image.session"), () => SessionHandle.make(this, options))
 
   get scratch(): Image["scratch"] {
-    return this.#scratch("Image.scratch", {})
+    return this.#scratch<"queue">("Image.scratch", {})
   }
 
   readonly scratchWith: Image["scratchWith"] = (options) => this.#scratch("Image.scratchWith", options)
 
-  #scratch(method: string, options: Environment): Image["scratch"] {
+  #scratch<Q extends Concurrency>(
+    method: string,
+    options: SessionOptions<Q>
+  ): Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError, Scope> {
     const { api, gate } = this.#deps
     return Effect.zipRight(gate.check(method), RunGate.make(gate, removeTag(api))).pipe(
       Effect.map((inner) => {
@@ -204,12 +240,18 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   get grep(): Image["grep"] {
     return this.#files.grep
   }
+  get download(): Image["download"] {
+    return this.#files.download
+  }
+  get downloadDirectory(): Image["downloadDirectory"] {
+    return this.#files.downloadDirectory
+  }
 
   readonly tagAs: Image["tagAs"] = (tag) =>
     Effect.gen(this, function*() {
       const name = yield* RunRequest.tag("Image.tagAs", tag)
       const id = yield* this.#resolve("Image.tagAs")
-      yield* putTag(this.#deps, id, name)
+      yield* putTag("Image.tagAs", this.#deps, id, name)
       return kept(this.#deps, id, Option.some(name))
     }).pipe(this.#span("Image.tagAs"))
 

@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { concat } from "../internal/Bytes.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import type * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
@@ -39,38 +38,6 @@ export interface Target<I extends Image> {
   readonly toImage: (tag: Option.Option<Ids.Tag>) => RunOutcome.ToImage<I>
 }
 
-/** bytes; in a request they are a third more, and a server that takes less says so itself */
-const maxStdin = 64 * 1024 * 1024
-
-const tooMuchStdin = (method: string): Errors.InvalidArgumentError =>
-  new Errors.InvalidArgumentError({
-    method,
-    argument: "stdin",
-    description: `it is longer than the ${maxStdin} bytes (64 MiB) that a request can carry: put it in a file ` +
-      "with `files`, and let the command read that"
-  })
-
-/** Joined once, with one allocation; a stream without end is left as soon as it is too long. */
-const collect = <E, R>(
-  method: string,
-  stdin: Stdin.Stdin<E, R> | undefined
-): Effect.Effect<Uint8Array, E | Errors.InvalidArgumentError, R> => {
-  if (stdin === undefined) return Effect.succeed(new Uint8Array(0))
-  const bytes = Stdin.toBytes(stdin)
-  if (bytes !== undefined) {
-    return bytes.length > maxStdin ? Effect.fail(tooMuchStdin(method)) : Effect.succeed(bytes)
-  }
-  return Effect.suspend(() => {
-    let size = 0
-    const pieces: Array<Uint8Array> = []
-    return Stream.runForEach(Stdin.toStream(stdin), (piece) => {
-      size += piece.length
-      pieces.push(piece)
-      return size > maxStdin ? Effect.fail(tooMuchStdin(method)) : Effect.void
-    }).pipe(Effect.map(() => concat(pieces)))
-  })
-}
-
 /**
  * A run that is on its way, tied to the scope.
  *
@@ -91,19 +58,25 @@ export const start = <I extends Image, F extends File.Content, EI, RI>(
   method: string,
   target: Target<I>,
   command: Command.Command,
-  options: RunRequest.Input<F> & { readonly stdin?: Stdin.Stdin<EI, RI> | undefined }
+  options: RunRequest.Input<F> & {
+    readonly stdin?: Stdin.Stdin<EI, RI> | undefined
+    /** more input comes later, none now */
+    readonly isPiped?: boolean | undefined
+  }
 ): Effect.Effect<Started, Errors.SpawnError | EI | File.Error<F>, Scope | RI | File.Context<F>> =>
   Effect.gen(function*() {
     const { deps } = target
     yield* deps.gate.check(method)
     const plan = yield* RunRequest.plan(method, command, { ...options, disposable: target.disposable })
-    const stdin = yield* collect(method, options.stdin)
+    const stdin = options.isPiped === true
+      ? RunRequest.openStdin
+      : RunRequest.withStdin(yield* Stdin.collect(method, options.stdin ?? ""))
     const files = yield* Uploads.place(deps, plan.files)
     yield* Effect.annotateCurrentSpan({
       "contree.image": deps.scrub(target.image),
       "contree.command": deps.scrub(command._tag === "Exec" ? command.path : "shell")
     })
-    const request = { ...plan.request, image: target.image, ...files, ...RunRequest.withStdin(stdin) }
+    const request = { ...plan.request, image: target.image, ...files, ...stdin }
     const lifecycle = yield* launch(deps, method, request)
     yield* Effect.annotateCurrentSpan("contree.operation", lifecycle.operationId)
     return { lifecycle, plan }
@@ -185,8 +158,12 @@ export const run = <
     return result
   }).pipe(Effect.scoped)
 
-/** Ends what was read of a stream with `error` when the time is over. */
-const within = <A, E, R>(
+/**
+ * Ends what was read of a stream with `error` when the time is over.
+ *
+ * @internal
+ */
+export const within = <A, E, R>(
   self: Stream.Stream<A, E, R>,
   limit: Option.Option<Duration.Duration>,
   error: (limit: Duration.Duration) => Errors.OperationTimedOutError

@@ -20,9 +20,24 @@ import type { ContreeApi, ImageQuery } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
 import type { Image, KeptImage } from "./Image.js"
 import * as ImageHandle from "./ImageHandle.js"
+import * as ImageKinds from "./ImageKinds.js"
+import * as Imports from "./Imports.js"
 import type { Gated } from "./Machine.js"
 import * as Machine from "./Machine.js"
 import * as Paging from "./Paging.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category options
+   */
+  ImportOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Progress
+} from "./Imports.js"
 
 /**
  * A moment, or so long ago. A bare number would be milliseconds to one reader and seconds to another, and is refused.
@@ -39,6 +54,13 @@ export type When = DateTime.DateTime | Date | Duration.Duration | `${number} ${D
  * @category options
  */
 export interface Filter {
+  /**
+   * `"instance"`: left by a run; `"imported"`: from a registry, or there without an operation of this project (public
+   * ones). The service says neither, so each image's operation is looked up (once each, 8 at a time), and all images
+   * are read until `number` of them are of this kind. An image whose operation is gone (they age out) is of neither: its
+   * tag could be that of an import that was moved to a run's image, so it is left out rather than guessed at.
+   */
+  readonly kind?: "instance" | "imported" | undefined
   /** `true`: has a tag; `false`: has none (the service cannot look for that: all images are read, and these kept) */
   readonly tagged?: boolean | undefined
   /** has a tag that begins so */
@@ -66,7 +88,7 @@ export interface ListOptions extends Filter {
  * @since 0.1.0
  * @category models
  */
-export interface Service {
+export interface Service extends Imports.Service {
   /**
    * A handle. Nothing is asked of the service, which looks at every use of a handle anew; `strict: true` asks at once,
    * pins a tag to the image that has it, and fails with `NotFoundError` when there is none.
@@ -148,15 +170,19 @@ const toQuery = (filter: Filter | undefined): Effect.Effect<ImageQuery, Errors.I
     uuid: filter?.id
   }))
 
-/** The flag of the wire has no opposite: rows without a tag are picked here, and counted after that. */
-const rows = <E>(
-  tagged: boolean | undefined,
+/** What the wire has no word for is picked here, of all that it gives, and counted after that. */
+const rows = (
+  deps: Gated,
+  filter: Filter | undefined,
   number: number,
-  fetch: Parameters<typeof Paging.pages<Wire.Image, E>>[1]
-): Stream.Stream<Wire.Image, E> => {
-  if (tagged !== false) return Paging.pages(number, fetch)
-  const untagged = Stream.filter(Paging.pages(Infinity, fetch), ({ tag }) => (tag ?? "") === "")
-  return number === Infinity ? untagged : Stream.take(untagged, number)
+  fetch: Parameters<typeof Paging.pages<Wire.Image, Errors.RequestError>>[1]
+): Stream.Stream<Wire.Image, Errors.RequestError> => {
+  if (filter?.tagged !== false && filter?.kind === undefined) return Paging.pages(number, fetch)
+  if (number === 0) return Stream.empty
+  const all = Paging.pages(Infinity, fetch)
+  const untagged = filter.tagged === false ? Stream.filter(all, ({ tag }) => (tag ?? "") === "") : all
+  const picked = filter.kind === undefined ? untagged : ImageKinds.only(deps.api, filter.kind, untagged)
+  return number === Infinity ? picked : Stream.take(picked, number)
 }
 
 const stream = (
@@ -166,7 +192,7 @@ const stream = (
 ): Stream.Stream<KeptImage, Errors.RequestError | Errors.InvalidArgumentError> =>
   Stream.unwrap(Effect.map(toQuery(filter), (query) =>
     Stream.map(
-      rows(filter?.tagged, number, (page) => deps.api.listImages({ ...query, ...page })),
+      rows(deps, filter, number, (page) => deps.api.listImages({ ...query, ...page })),
       (image) => ImageHandle.kept(deps, image.uuid, ImageHandle.toTag(image.tag))
     )))
 
@@ -177,8 +203,9 @@ const stream = (
 export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(
   Machine.make,
   (machine) => {
-    const deps: Gated = { ...machine, gate: RunGate.open }
+    const deps: Gated = { ...machine, gate: RunGate.rootOf(machine.api) }
     return Images.of({
+      ...Imports.make(deps),
       use: use(deps),
       list: (options) =>
         Paging.count("Images.list", options?.number).pipe(

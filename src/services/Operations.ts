@@ -15,11 +15,13 @@ import * as Follow from "../internal/Follow.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunGate from "../internal/RunGate.js"
 import * as Errors from "../schemas/Errors.js"
-import * as EventSchema from "../schemas/Event.js"
+import type * as EventSchema from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import type * as Wire from "../schemas/Wire.js"
 import { isTerminal } from "../schemas/Wire.js"
+import * as CancelAll from "./CancelAll.js"
+import type { CancelFilter, Cancelled } from "./CancelAll.js"
 import type { ContreeApi, Service as ApiService } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
 import * as ImageHandle from "./ImageHandle.js"
@@ -31,6 +33,19 @@ import * as Paging from "./Paging.js"
 import type { Process } from "./Process.js"
 import * as ProcessHandle from "./ProcessHandle.js"
 import * as Views from "./ProcessViews.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category options
+   */
+  CancelFilter,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Cancelled
+} from "./CancelAll.js"
 
 /**
  * `Unknown`: a word this version does not know; such an operation is taken to go on.
@@ -114,8 +129,26 @@ export interface Service {
   /** Asks for the end. The server answers before it comes. `ConflictError`: it has ended already. */
   readonly cancel: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /**
-   * A run that is already there, as `Image.start` would have returned it: its output from the beginning, and closing the
-   * scope before its end cancels it, unless it is detached. An operation of another kind is an `InvalidArgumentError`.
+   * Cancels everything that goes on and matches, 8 at a time: also what other programs of the project began. What could
+   * not be cancelled is in the answer and no failure; only a list that cannot be read is one. What begins meanwhile may
+   * be missed.
+   *
+   * @example
+   * ```ts
+   * import * as Operations from "effect-contree/Operations"
+   * import * as Effect from "effect/Effect"
+   *
+   * const stopRuns = Effect.flatMap(Operations.Operations, (operations) =>
+   *   operations.cancelAll({ kind: "instance", since: "1 hour" }))
+   * ```
+   */
+  readonly cancelAll: (
+    filter?: CancelFilter
+  ) => Effect.Effect<Cancelled, Errors.RequestError | Errors.InvalidArgumentError>
+  /**
+   * A run that is already there, as `Image.start` would have returned it: its output from the beginning, its stdin (if
+   * that is open), and closing the scope before its end cancels it, unless it is detached. An operation of another kind
+   * is an `InvalidArgumentError`.
    */
   readonly attach: (
     id: Ids.OperationId
@@ -141,21 +174,20 @@ const names = new Map<string, Status>(
   Object.entries(statuses).map(([name, wire]) => [wire, name as Status] as const)
 )
 
+/**
+ * @internal
+ */
+export const toStatus = (wire: string | null | undefined): Status => names.get(wire ?? "") ?? "Unknown"
+
 const toOperation = (wire: Wire.OperationSummary): Operation => ({
   id: wire.uuid,
   kind: wire.kind ?? "unknown",
-  status: names.get(wire.status ?? "") ?? "Unknown",
+  status: toStatus(wire.status),
   error: Option.fromNullable(wire.error),
   createdAt: Option.map(Option.fromNullable(wire.created_at), Timestamp.toDateTime),
   duration: Option.map(Option.fromNullable(wire.duration), Duration.seconds),
   image: Option.fromNullable(wire.image_uuid),
   resultImage: Option.fromNullable(wire.result_image_uuid)
-})
-
-const toEvent = (envelope: EventSchema.OperationEvent): Event => ({
-  ...EventSchema.fromEnvelope(envelope),
-  id: envelope.id,
-  at: Timestamp.toDateTime(envelope.ts)
 })
 
 const stream = (
@@ -211,7 +243,8 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
     const lifecycle = Lifecycle.make({ operationId: id, cancel: deps.api.cancelOperation(id), release: Effect.void })
     if (isTerminal(operation.status)) yield* lifecycle.ended
     yield* adopt(deps, lifecycle)
-    return ProcessHandle.make(deps.api, lifecycle, ImageHandle.anyFrom(deps))
+    // whether its stdin is open, only the server knows
+    return ProcessHandle.make(deps, { lifecycle, toImage: ImageHandle.anyFrom(deps), isStdinOpen: true })
   }).pipe(
     Effect.withSpan("Contree.Operations.attach", { attributes: { "contree.operation": id } })
   )
@@ -222,7 +255,7 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
  */
 export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = Effect.map(Machine.make, (machine) => {
   const { api } = machine
-  const deps: Gated = { ...machine, gate: RunGate.open }
+  const deps: Gated = { ...machine, gate: RunGate.rootOf(api) }
   return Operations.of({
     get: (id) =>
       Effect.map(api.getOperation(id), toOperation).pipe(
@@ -239,7 +272,7 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
     events: (id, options) => {
       const read = options?.follow === false ? Follow.replay : Follow.follow
       return read(Views.source(api, "Operations.events", id), { after: options?.after }).pipe(
-        Stream.map(toEvent),
+        Stream.map(Views.toEvent),
         Stream.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } })
       )
     },
@@ -247,6 +280,7 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
       api.cancelOperation(id).pipe(
         Effect.withSpan("Contree.Operations.cancel", { attributes: { "contree.operation": id } })
       ),
+    cancelAll: CancelAll.make(api),
     attach: attach(deps)
   })
 })

@@ -4,25 +4,22 @@
  *
  * @since 0.1.0
  */
-import * as PlatformError from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
+import type { PlatformError } from "@effect/platform/Error"
+import type { FileSystem } from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
+import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as Lines from "../internal/Lines.js"
+import * as LocalFile from "../internal/LocalFile.js"
 import { DecodeError } from "../schemas/Errors.js"
-import { lastPart } from "./File.js"
 
 /**
  * A piece of output. `text` is the piece as UTF-8; a character that is cut in two belongs to the piece that completes
- * it, so that the texts of a stream joined are the text of the whole. `at` is when the server saw it.
+ * it, so that the texts of a stream joined are the text of the whole, but for half a character at its very end. `at` is when the server saw it.
  *
  * @since 0.1.0
  * @category models
@@ -89,10 +86,9 @@ const only = (tag: Output["_tag"]) => <E, R>(self: Stream.Stream<Output, E, R>):
  * ```ts
  * import type * as Errors from "effect-contree/Errors"
  * import * as Output from "effect-contree/Output"
- * import * as Stream from "effect/Stream"
+ * import type * as Stream from "effect/Stream"
  *
- * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) =>
- *   output.pipe(Output.stdout, Stream.decodeText(), Stream.splitLines)
+ * const lines = (output: Stream.Stream<Output.Output, Errors.OutputError>) => output.pipe(Output.stdout, Output.lines)
  * ```
  *
  * @since 0.1.0
@@ -107,6 +103,39 @@ export const stdout: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<
  * @category views
  */
 export const stderr: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<Uint8Array, E, R> = only("Stderr")
+
+/**
+ * The lines of a stream of bytes, without their ends. A line ends with LF, CRLF or CR (so a bar of progress that goes
+ * back to its beginning is a line each time); what comes after the last end is a line too, unless it is empty. The bytes
+ * may be cut anywhere, in a character too; what is no UTF-8 becomes U+FFFD, and a byte order mark stays.
+ *
+ * A stream that fails does so after the lines that were complete: half a line is none.
+ *
+ * @example
+ * ```ts
+ * import type * as Errors from "effect-contree/Errors"
+ * import * as Output from "effect-contree/Output"
+ * import type * as Process from "effect-contree/Process"
+ * import type * as Stream from "effect/Stream"
+ *
+ * const complaints = (process: Process.Any): Stream.Stream<string, Errors.OutputError> => Output.lines(process.stderr)
+ * ```
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const lines = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<string, E, R> =>
+  // the state is of one run of the stream: a stream can be run twice
+  Stream.suspend(() => {
+    const splitter = Lines.makeSplitter()
+    return Stream.concat(
+      Stream.mapChunks(self, (chunk) =>
+        Chunk.unsafeFromArray(Chunk.toReadonlyArray(chunk).flatMap((bytes) => splitter.add(bytes)))),
+      Stream.suspend(() =>
+        Stream.fromIterable(splitter.finish())
+      )
+    )
+  })
 
 /**
  * Makes the pieces of one stream in order, carrying cut characters from one to the next. It holds state: one for each
@@ -181,97 +210,6 @@ export const makeCaptured = (pieces: Iterable<Uint8Array>, truncated: boolean): 
 
 // ------------------------------------------------------------------------------------------------------------ to file
 
-const failWith = (
-  reason: PlatformError.SystemErrorReason,
-  path: string,
-  description: string
-): PlatformError.SystemError =>
-  new PlatformError.SystemError({
-    reason,
-    module: "FileSystem",
-    method: "Output.toFile",
-    pathOrDescriptor: path,
-    description
-  })
-
-/** Nobody has heard of the temporary name: an error speaks of the file that was asked for. */
-const about = (path: string) => (e: PlatformError.PlatformError): PlatformError.PlatformError =>
-  e._tag === "SystemError" ? failWith(e.reason, path, e.description ?? "it cannot be written") : e
-
-const isReason = (reason: PlatformError.SystemErrorReason) => (e: PlatformError.PlatformError): boolean =>
-  e._tag === "SystemError" && e.reason === reason
-
-const alreadyThere = (path: string): PlatformError.SystemError =>
-  failWith("AlreadyExists", path, "the file is there already; pass { overwrite: true } to replace it")
-
-interface Target {
-  /** where the bytes end up, symbolic links followed */
-  readonly path: string
-  /** what is there now */
-  readonly info: FileSystem.File.Info | undefined
-}
-
-const inspect = (
-  fs: FileSystem.FileSystem,
-  path: string,
-  overwrite: boolean
-): Effect.Effect<Target, PlatformError.PlatformError> =>
-  Effect.gen(function*() {
-    const found = yield* fs.stat(path).pipe(
-      Effect.map(Option.some),
-      Effect.catchIf(isReason("NotFound"), () => Effect.succeed(Option.none<FileSystem.File.Info>()))
-    )
-    if (Option.isNone(found)) return { path, info: undefined }
-    if (found.value.type === "Directory") return yield* failWith("BadResource", path, "this is a folder: name a file")
-    if (!overwrite) return yield* alreadyThere(path)
-    return { path: yield* fs.realPath(path), info: found.value }
-  })
-
-/** A new file beside the target, under a name of its own; removed with the scope unless it was renamed before. */
-const openBeside = (
-  fs: FileSystem.FileSystem,
-  target: Target
-): Effect.Effect<
-  { readonly name: string; readonly file: FileSystem.File; readonly close: Effect.Effect<void> },
-  PlatformError.PlatformError,
-  Scope.Scope
-> =>
-  Effect.gen(function*() {
-    const folder = target.path.slice(0, lastPart(target.path))
-    const handles = yield* Effect.acquireRelease(Scope.make(), Scope.close)
-    // The name is short and made of nothing but letters: the target's own may be as long as a name can be.
-    const attempt = Effect.gen(function*() {
-      const name = `${folder}.part-${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)}`
-      const file = yield* Effect.acquireRelease(
-        // `wx` fails on a name that is taken, so what is removed below is ours
-        Effect.provideService(fs.open(name, { flag: "wx" }), Scope.Scope, handles),
-        () => Effect.ignore(fs.remove(name, { force: true }))
-      )
-      return { name, file, close: Scope.close(handles, Exit.void) }
-    })
-    return yield* Effect.retry(attempt, { times: 16, while: isReason("AlreadyExists") }).pipe(
-      Effect.mapError(about(target.path))
-    )
-  })
-
-/** `link` refuses a name that came into being meanwhile, which `rename` would replace. */
-const moveToNew = (
-  fs: FileSystem.FileSystem,
-  from: string,
-  to: string
-): Effect.Effect<void, PlatformError.PlatformError> =>
-  fs.link(from, to).pipe(
-    Effect.zipRight(fs.remove(from)),
-    Effect.catchAll((e) => {
-      if (isReason("AlreadyExists")(e)) return Effect.fail(alreadyThere(to))
-      // some file systems have no hard links
-      return Effect.flatMap(fs.exists(to), (there) => there ? Effect.fail(alreadyThere(to)) : fs.rename(from, to))
-    })
-  )
-
-const writeAll = (file: FileSystem.File) => (chunk: Chunk.Chunk<Uint8Array>) =>
-  Effect.forEach(chunk, (bytes) => bytes.length === 0 ? Effect.void : file.writeAll(bytes), { discard: true })
-
 /**
  * Writes everything to a local file. The bytes go to a temporary name in the same folder, which is renamed to `path`
  * when the end is reached: whoever looks at `path` sees the old content or the whole new one. After a failure or an
@@ -284,7 +222,7 @@ const writeAll = (file: FileSystem.File) => (chunk: Chunk.Chunk<Uint8Array>) =>
  * @example
  * ```ts
  * import * as Output from "effect-contree/Output"
- * import * as Stream from "effect/Stream"
+ * import type * as Stream from "effect/Stream"
  *
  * const saved = Stream.make("hello").pipe(Stream.encodeText, Stream.run(Output.toFile("./hello.txt")))
  * ```
@@ -295,21 +233,4 @@ const writeAll = (file: FileSystem.File) => (chunk: Chunk.Chunk<Uint8Array>) =>
 export const toFile = (
   path: string,
   options?: { readonly overwrite?: boolean | undefined }
-): Sink.Sink<void, Uint8Array, never, PlatformError.PlatformError, FileSystem.FileSystem> =>
-  Sink.unwrapScoped(Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const overwrite = options?.overwrite === true
-    const target = yield* inspect(fs, path, overwrite)
-    if (target.info !== undefined && target.info.type !== "File") {
-      const file = yield* fs.open(target.path, { flag: "w" })
-      return Sink.forEachChunk(writeAll(file))
-    }
-    const { close, file, name } = yield* openBeside(fs, target)
-    if (target.info !== undefined) yield* fs.chmod(name, target.info.mode & 0o7777)
-    const commit = close.pipe(
-      Effect.zipRight(overwrite ? fs.rename(name, target.path) : moveToNew(fs, name, target.path)),
-      Effect.mapError(about(target.path)),
-      Effect.uninterruptible
-    )
-    return Sink.mapEffect(Sink.forEachChunk(writeAll(file)), () => commit)
-  }))
+): Sink.Sink<void, Uint8Array, never, PlatformError, FileSystem> => LocalFile.sink("Output.toFile", path, options)

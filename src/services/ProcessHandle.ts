@@ -4,20 +4,19 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import type * as Errors from "../schemas/Errors.js"
-import * as ExitStatus from "../schemas/ExitStatus.js"
 import * as Ids from "../schemas/Ids.js"
-import type * as Wire from "../schemas/Wire.js"
-import * as WireModels from "../schemas/Wire.js"
+import * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
 import type { Image } from "./Image.js"
-import * as Output from "./Output.js"
+import type { Gated } from "./Machine.js"
 import type { Process, State } from "./Process.js"
+import { Base } from "./ProcessBase.js"
+import * as ProcessExec from "./ProcessExec.js"
 import * as Views from "./ProcessViews.js"
 import type { RunResult } from "./RunResult.js"
 import * as RunOutcome from "./RunOutcome.js"
@@ -71,51 +70,62 @@ const makeState = (
   return Subscribable.make({ get, changes })
 }
 
-class ProcessImpl<I extends Image> extends Inspectable.Class implements Process<I> {
-  readonly spid = Ids.Spid.make(1)
-  readonly operationId: Ids.OperationId
-  readonly output: Process<I>["output"]
-  readonly stdout: Process<I>["stdout"]
-  readonly stderr: Process<I>["stderr"]
-  readonly exit: Process<I>["exit"]
-  readonly exitCode: Process<I>["exitCode"]
-  readonly isRunning: Process<I>["isRunning"]
+/** Whoever reads the result again gets the same image: its tag, which may have moved on, is set once. */
+const once = <I extends Image>(toImage: RunOutcome.ToImage<I>): RunOutcome.ToImage<I> => {
+  const lock = Effect.unsafeMakeSemaphore(1)
+  let made: I | undefined
+  return (...ended) =>
+    lock.withPermits(1)(
+      Effect.suspend(() =>
+        made !== undefined ? Effect.succeed(made) : Effect.tap(toImage(...ended), (image) =>
+          Effect.sync(() => {
+            made = image
+          }))
+      )
+    )
+}
+
+class ProcessImpl<I extends Image> extends Base implements Process<I> {
   readonly state: Process<I>["state"]
   readonly result: Effect.Effect<RunResult<I>, Errors.WaitError>
   readonly detach: Process<I>["detach"]
+  readonly exec: Process<I>["exec"]
 
-  constructor(api: ContreeApi.Service, lifecycle: Lifecycle, views: Views.Views, toImage: RunOutcome.ToImage<I>) {
-    super()
+  constructor(deps: Gated, options: Options<I>, views: Views.Views) {
+    const { api } = deps
+    const { lifecycle, toImage } = options
     const { operationId } = lifecycle
-    const attributes = { "contree.operation": operationId }
-    this.operationId = operationId
-    this.output = views.output(() => true)
-    this.stdout = Output.stdout(views.output((stream) => stream === "stdout"))
-    this.stderr = Output.stderr(views.output((stream) => stream === "stderr"))
-    this.exit = Effect.map(views.ending, ({ exit }) => exit).pipe(
-      Effect.withSpan("Contree.Process.exit", { attributes })
-    )
-    this.exitCode = Effect.map(this.exit, ExitStatus.toExitCode)
-    this.isRunning = api.getOperation(operationId).pipe(
-      Effect.map(({ status }) => !WireModels.isTerminal(status)),
-      Effect.withSpan("Contree.Process.isRunning", { attributes })
-    )
+    super(api, {
+      operationId,
+      spid: Ids.Spid.make(1),
+      isStdinOpen: options.isStdinOpen,
+      events: views.events,
+      output: views.output,
+      exit: Effect.map(views.ending, ({ exit }) => exit),
+      isRunning: Effect.map(api.getOperation(operationId), ({ status }) => !Wire.isTerminal(status))
+    })
     this.state = makeState(api, views)
-    this.result = RunOutcome.capture({ method: "Process.result", views, toImage }).pipe(
-      Effect.withSpan("Contree.Process.result", { attributes })
+    this.result = RunOutcome.capture({ method: "Process.result", views, toImage: once(toImage) }).pipe(
+      Effect.withSpan("Contree.Process.result", { attributes: { "contree.operation": operationId } })
     )
     this.detach = Effect.as(lifecycle.detached, operationId)
+    this.exec = ProcessExec.make(deps, operationId)
   }
-  toJSON(): unknown {
-    return { _id: "Process", operationId: this.operationId, spid: this.spid }
-  }
+}
+
+interface Options<I extends Image> {
+  readonly lifecycle: Lifecycle
+  readonly toImage: RunOutcome.ToImage<I>
+  /** false: it was started with all of its input */
+  readonly isStdinOpen: boolean
 }
 
 /**
  * @internal
  */
-export const make = <I extends Image>(
-  api: ContreeApi.Service,
-  lifecycle: Lifecycle,
-  toImage: RunOutcome.ToImage<I>
-): Process<I> => new ProcessImpl(api, lifecycle, Views.make({ api, method: "Process", lifecycle }), toImage)
+export const make = <I extends Image>(deps: Gated, options: Options<I>): Process<I> =>
+  new ProcessImpl(
+    deps,
+    options,
+    Views.make({ api: deps.api, method: "Process", lifecycle: options.lifecycle })
+  )

@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
-import { bytesOf, resultOf } from "../internal/FollowSynthesis.js"
+import { resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
@@ -18,9 +18,9 @@ import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
 import * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
-import * as Output from "./Output.js"
-
-type Name = "stdout" | "stderr"
+import type { Event as OperationEvent } from "./Operations.js"
+import type * as Output from "./Output.js"
+import * as ProcessOutput from "./ProcessOutput.js"
 
 /**
  * Where the log of an operation is.
@@ -31,7 +31,19 @@ export const source = (api: ContreeApi.Service, method: string, operationId: Ids
   operationId,
   method,
   events: (query) => api.operationEvents(operationId, query),
-  operation: api.getOperation(operationId)
+  operation: api.getOperation(operationId),
+  inflight: api.getOperation(operationId, { inflight: true })
+})
+
+/**
+ * A line of the log as programs see it.
+ *
+ * @internal
+ */
+export const toEvent = (envelope: Event.OperationEvent): OperationEvent => ({
+  ...Event.fromEnvelope(envelope),
+  id: envelope.id,
+  at: Timestamp.toDateTime(envelope.ts)
 })
 
 /**
@@ -47,15 +59,6 @@ export interface Ending {
 }
 
 /**
- * A piece of output, or that the server cut a stream.
- *
- * @internal
- */
-export type Item =
-  | { readonly _tag: "Piece"; readonly stream: Name; readonly bytes: Uint8Array; readonly event: Event.OperationEvent }
-  | { readonly _tag: "Cut"; readonly stream: Name; readonly emitted: number; readonly dropped: number }
-
-/**
  * @internal
  */
 export interface Views {
@@ -63,18 +66,22 @@ export interface Views {
   /** the whole log */
   readonly events: Stream.Stream<Event.OperationEvent, Errors.FollowError>
   /** what the main command wrote */
-  readonly items: (wanted: (stream: Name) => boolean) => Stream.Stream<Item, Errors.FollowError>
+  readonly items: ProcessOutput.Items
   /** Waits for the end, if it is not known. Fails when the run failed or was cancelled. */
   readonly ending: Effect.Effect<Ending, Errors.WaitError>
   /** complete, or failed */
-  readonly output: (wanted: (stream: Name) => boolean) => Stream.Stream<Output.Output, Errors.OutputError>
+  readonly output: (wanted: (stream: ProcessOutput.Name) => boolean) => Stream.Stream<Output.Output, Errors.OutputError>
 }
 
 const settleTries = 10
 const settlePause = Duration.seconds(1)
 
-/** The log may be ahead of the status by a moment. */
-const settled = (
+/**
+ * The log may be ahead of the status by a moment.
+ *
+ * @internal
+ */
+export const settled = (
   method: string,
   operationId: Ids.OperationId,
   get: Effect.Effect<Wire.Operation, Errors.LookupError>
@@ -95,10 +102,15 @@ const settled = (
   return ask(settleTries)
 }
 
-/** What an operation that did not succeed fails with. */
-const checkStatus = (
+/**
+ * What an operation that did not succeed fails with.
+ *
+ * @internal
+ */
+export const checkStatus = (
   method: string,
-  operation: Wire.Operation
+  operation: Wire.Operation,
+  exit: ExitStatus.ExitStatus = { _tag: "Unknown" }
 ): Effect.Effect<void, Errors.FailedOperationError | Errors.CancelledOperationError> => {
   const common = {
     method,
@@ -107,7 +119,7 @@ const checkStatus = (
   }
   switch (operation.status) {
     case "FAILED":
-      return Effect.fail(new Errors.FailedOperationError(common))
+      return Effect.fail(new Errors.FailedOperationError(exit._tag === "Unknown" ? common : { ...common, exit }))
     case "CANCELLED":
       return Effect.fail(new Errors.CancelledOperationError(common))
     default:
@@ -121,19 +133,6 @@ const exitOf = (operation: Wire.Operation, event: Event.Payload<"exit"> | undefi
   return exit._tag !== "Unknown" || event === undefined
     ? exit
     : ExitStatus.fromWire({ code: event.code, signal: event.signal, timedOut: event.timed_out })
-}
-
-/** A payload that is no piece of output is a hole in it. */
-const pieceOf = (stream: Name, event: Event.OperationEvent): Item | undefined => {
-  const bytes = bytesOf(event.data)
-  return bytes === undefined ? undefined : { _tag: "Piece", stream, bytes, event }
-}
-
-const cutOf = (event: Event.OperationEvent): Item | undefined => {
-  const read = Event.fromEnvelope(event)
-  return read._tag === "truncated"
-    ? { _tag: "Cut", stream: read.data.stream, emitted: read.data.bytes_emitted, dropped: read.data.bytes_dropped }
-    : undefined
 }
 
 /**
@@ -178,79 +177,17 @@ export const make = (options: {
   )
   const ending: Views["ending"] = Effect.suspend(() => isOver ? Effect.void : Stream.runDrain(events)).pipe(
     Effect.zipRight(operation),
-    Effect.tap((found) => checkStatus(method, found)),
-    Effect.map((found) => ({ operation: found, exit: exitOf(found, exitEvent), event: exitEvent }))
+    Effect.map((found) => ({ operation: found, exit: exitOf(found, exitEvent), event: exitEvent })),
+    Effect.tap(({ exit, operation: found }) => checkStatus(method, found, exit))
   )
 
-  const broken = (stream: Name): Errors.EventStreamError =>
-    new Errors.EventStreamError({ method, operationId, description: `a piece of ${stream} could not be read` })
-
-  const items: Views["items"] = (wanted) =>
-    Stream.suspend(() => {
-      let hole: Name | undefined
-      const read = (chunk: Chunk.Chunk<Event.OperationEvent>): Chunk.Chunk<Item> => {
-        const out: Array<Item> = []
-        for (const event of chunk) {
-          if (event.spid !== 1 || hole !== undefined) continue
-          if (event.type === "truncated") {
-            const cut = cutOf(event)
-            if (cut !== undefined && wanted(cut.stream)) out.push(cut)
-          } else if ((event.type === "stdout" || event.type === "stderr") && wanted(event.type)) {
-            const piece = pieceOf(event.type, event)
-            if (piece === undefined) hole = event.type
-            else out.push(piece)
-          }
-        }
-        return Chunk.unsafeFromArray(out)
-      }
-      return events.pipe(
-        // what came before a hole is still given; then it fails, and does not wait for the run's end
-        Stream.mapChunksEffect((chunk) => hole === undefined ? Effect.succeed(read(chunk)) : Effect.fail(broken(hole))),
-        Stream.concat(
-          Stream.execute(Effect.suspend(() => hole === undefined ? Effect.void : Effect.fail(broken(hole))))
-        )
-      )
-    })
-
-  const output: Views["output"] = (wanted) =>
-    Stream.suspend(() => {
-      const pieces = Output.makePieces()
-      const cuts = new Map<Name, { readonly emitted: number; readonly dropped: number }>()
-      const read: Record<Name, number> = { stdout: 0, stderr: 0 }
-      const toOutput = (chunk: Chunk.Chunk<Item>): Chunk.Chunk<Output.Output> => {
-        const out: Array<Output.Output> = []
-        for (const item of chunk) {
-          if (item._tag === "Cut") {
-            cuts.set(item.stream, item)
-            continue
-          }
-          read[item.stream] += item.bytes.length
-          const tag = item.stream === "stdout" ? "Stdout" : "Stderr"
-          if (item.bytes.length > 0) out.push(pieces(tag, item.bytes, Timestamp.toDateTime(item.event.ts)))
-        }
-        return Chunk.unsafeFromArray(out)
-      }
-      const conclude = Effect.flatMap(ending, ({ operation }) => {
-        const result = resultOf(operation)
-        for (const stream of ["stdout", "stderr"] as const) {
-          if (!wanted(stream)) continue
-          const cut = cuts.get(stream)
-          if (cut === undefined && result?.[stream]?.truncated !== true) continue
-          return Effect.fail(
-            new Errors.OutputTruncatedError({
-              method,
-              operationId,
-              stream,
-              bytesEmitted: cut?.emitted ?? read[stream],
-              bytesDropped: cut?.dropped ?? 0,
-              ...(cut === undefined ? { description: "how much was dropped, the server does not say" } : {})
-            })
-          )
-        }
-        return Effect.void
-      })
-      return Stream.concat(Stream.mapChunks(items(wanted), toOutput), Stream.execute(conclude))
-    })
+  const writer = { method, operationId, spid: 1 }
+  const items = ProcessOutput.makeItems(writer, events)
+  const output = ProcessOutput.makeOutput(
+    writer,
+    items,
+    Effect.map(ending, ({ operation: found }) => resultOf(found))
+  )
 
   return { operationId, events, items, ending, output }
 }

@@ -19,6 +19,7 @@ import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { Image } from "./Image.js"
 import * as Output from "./Output.js"
+import type { Item } from "./ProcessOutput.js"
 import type * as Views from "./ProcessViews.js"
 import type { Resources, RunResult } from "./RunResult.js"
 
@@ -126,13 +127,20 @@ export const makeTail = (): { readonly add: (bytes: Uint8Array) => void; readonl
   }
 }
 
+/**
+ * The last of what is there whole.
+ *
+ * @internal
+ */
+export const lastOf = ({ bytes }: Output.Captured): string => tailText(bytes)
+
 /** All pieces of a stream that is captured; of one that a sink takes, the last of them, for errors. */
 const collector = (isTaken: boolean) => {
   const pieces: Array<Uint8Array> = []
   const last = makeTail()
   let isCut = false
   return {
-    add: (item: Views.Item): void => {
+    add: (item: Item): void => {
       if (item._tag === "Cut") isCut = true
       else if (isTaken) last.add(item.bytes)
       else pieces.push(item.bytes)
@@ -143,6 +151,11 @@ const collector = (isTaken: boolean) => {
     }
   }
 }
+
+const withTails = (
+  { description, exit, method, operationId }: Errors.FailedOperationError,
+  tails: Tails
+): Errors.FailedOperationError => new Errors.FailedOperationError({ method, operationId, description, exit, ...tails })
 
 /**
  * Reads the log once, to the end. What a sink takes is not kept here as well.
@@ -164,7 +177,8 @@ export const capture = <I extends Image, E>(options: {
       Effect.sync(() => {
         for (const item of chunk) (item.stream === "stdout" ? stdout : stderr).add(item)
       }))
-    const ending = yield* views.ending
+    const ending = yield* Effect.catchTag(views.ending, "FailedOperationError", (error) =>
+      Effect.fail(withTails(error, { stdoutTail: stdout.finish(false).tail, stderrTail: stderr.finish(false).tail })))
     const { operation } = ending
     const wire = resultOf(operation)
     const out = stdout.finish(wire?.stdout?.truncated === true)

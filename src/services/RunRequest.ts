@@ -15,6 +15,8 @@ import * as StreamRepr from "../schemas/StreamRepr.js"
 import type * as Wire from "../schemas/Wire.js"
 import * as File from "./File.js"
 import type { Environment } from "./Image.js"
+import type { ExecOptions } from "./Process.js"
+import * as Stdin from "./Stdin.js"
 
 /**
  * One file to put in place.
@@ -203,6 +205,29 @@ const hostname = (method: string, value: string | undefined): Checked<void> =>
     ? Either.void
     : refuse(method, "hostname", "expected 1 to 64 of A-Z a-z 0-9 . -, with a letter or digit at both ends")
 
+/** what every command has, the main one and those beside it */
+const common = (
+  method: string,
+  self: Command.Command,
+  options: Pick<Environment, "env" | "cwd" | "uid" | "gid" | "truncateOutputAt">
+): Checked<Omit<Wire.ExecSpec, "stdin">> =>
+  Either.gen(function*() {
+    const what = yield* command(method, self)
+    const env = yield* environment(method, options.env)
+    if (options.cwd !== undefined && options.cwd !== "") yield* absolute(method, "cwd", options.cwd)
+    yield* integer(method, "uid", options.uid, 0, maxId)
+    yield* integer(method, "gid", options.gid, 0, maxId)
+    yield* integer(method, "truncateOutputAt", options.truncateOutputAt, 1, maxOutput)
+    return {
+      ...what,
+      ...some("env", Object.keys(env).length === 0 ? undefined : env),
+      ...some("cwd", options.cwd === "" ? undefined : options.cwd),
+      ...some("uid", options.uid),
+      ...some("gid", options.gid),
+      ...some("truncate_output_at", options.truncateOutputAt)
+    }
+  })
+
 /**
  * Checks everything, and says what to ask for.
  *
@@ -214,13 +239,8 @@ export const plan = <F extends File.Content>(
   options: Input<F>
 ): Checked<Plan<F>> =>
   Either.gen(function*() {
-    const what = yield* command(method, self)
-    const env = yield* environment(method, options.env)
-    if (options.cwd !== undefined && options.cwd !== "") yield* absolute(method, "cwd", options.cwd)
+    const what = yield* common(method, self, options)
     yield* hostname(method, options.hostname)
-    yield* integer(method, "uid", options.uid, 0, maxId)
-    yield* integer(method, "gid", options.gid, 0, maxId)
-    yield* integer(method, "truncateOutputAt", options.truncateOutputAt, 1, maxOutput)
     yield* integer(method, "maxLayerBytes", options.maxLayerBytes, 1, Number.MAX_SAFE_INTEGER)
     const timeout = yield* duration(method, "timeout", options.timeout)
     const waitTimeout = yield* duration(method, "waitTimeout", options.waitTimeout)
@@ -233,13 +253,8 @@ export const plan = <F extends File.Content>(
     const request = {
       ...what,
       disposable,
-      ...some("env", Object.keys(env).length === 0 ? undefined : env),
-      ...some("cwd", options.cwd === "" ? undefined : options.cwd),
       ...some("hostname", options.hostname),
-      ...some("uid", options.uid),
-      ...some("gid", options.gid),
       ...some("timeout", Option.getOrUndefined(Option.map(timeout, (d) => Math.ceil(Duration.toSeconds(d))))),
-      ...some("truncate_output_at", options.truncateOutputAt),
       ...some("preserve_env", options.preserveEnv),
       ...some("networking", options.networking === undefined ? undefined : { enabled: options.networking }),
       ...some(
@@ -251,9 +266,39 @@ export const plan = <F extends File.Content>(
   })
 
 /**
+ * Checks all of what a process beside the main command is asked for with.
+ *
+ * @internal
+ */
+export const execSpec = (
+  method: string,
+  self: Command.Command,
+  options: ExecOptions
+): Checked<Wire.ExecSpec> =>
+  Either.gen(function*() {
+    const what = yield* common(method, self, options)
+    const stdin = options.stdin ?? ""
+    if (stdin === "pipe") return { ...what, ...openStdin }
+    const bytes = yield* Stdin.given(method, stdin)
+    return { ...what, stdin: closedStdin(bytes) }
+  })
+
+const closedStdin = (bytes: Uint8Array): StreamRepr.ClosableStreamRepr => ({
+  ...StreamRepr.fromBytes(bytes),
+  close: true
+})
+
+/**
+ * None of the command's input yet, and more to come.
+ *
+ * @internal
+ */
+export const openStdin: Pick<Wire.ExecSpec, "stdin"> = { stdin: { value: "", encoding: "ascii", close: false } }
+
+/**
  * All of the command's input, then its end.
  *
  * @internal
  */
 export const withStdin = (bytes: Uint8Array): Pick<Wire.InstanceSpawnRequest, "stdin"> =>
-  bytes.length === 0 ? {} : { stdin: { ...StreamRepr.fromBytes(bytes), close: true } }
+  bytes.length === 0 ? {} : { stdin: closedStdin(bytes) }

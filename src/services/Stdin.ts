@@ -6,7 +6,10 @@
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
+import { concat } from "../internal/Bytes.js"
+import * as Errors from "../schemas/Errors.js"
 
 /**
  * A string is content, never a path: `Stdin.file` reads a file.
@@ -38,23 +41,47 @@ export const file = (path: string): Stream.Stream<Uint8Array, PlatformError, Fil
 
 const utf8 = new TextEncoder()
 
+/** bytes; in a request they are a third more, and a server that takes less says so itself */
+const maxStdin = 64 * 1024 * 1024
+
+const tooMuch = (method: string): Errors.InvalidArgumentError =>
+  new Errors.InvalidArgumentError({
+    method,
+    argument: "stdin",
+    description: `it is longer than the ${maxStdin} bytes (64 MiB) that a request can carry: put it in a file ` +
+      "with `files`, and let the command read that"
+  })
+
 /**
- * The bytes, if they are there without running anything.
+ * What a request can carry.
  *
  * @internal
  */
-export const toBytes = <E, R>(self: Stdin<E, R>): Uint8Array | undefined => {
-  if (typeof self === "string") return utf8.encode(self)
-  return self instanceof Uint8Array ? self : undefined
+export const given = (
+  method: string,
+  self: string | Uint8Array
+): Either.Either<Uint8Array, Errors.InvalidArgumentError> => {
+  const bytes = typeof self === "string" ? utf8.encode(self) : self
+  return bytes.length > maxStdin ? Either.left(tooMuch(method)) : Either.right(bytes)
 }
 
 /**
- * Any form as a stream; an empty text or array is an empty stream.
+ * All of it. Joined once, with one allocation; a stream without end is left as soon as it is too long.
  *
  * @internal
  */
-export const toStream = <E, R>(self: Stdin<E, R>): Stream.Stream<Uint8Array, E, R> => {
-  if (typeof self === "string") return self === "" ? Stream.empty : Stream.succeed(utf8.encode(self))
-  if (self instanceof Uint8Array) return self.length === 0 ? Stream.empty : Stream.succeed(self)
-  return self
+export const collect = <E, R>(
+  method: string,
+  self: Stdin<E, R>
+): Effect.Effect<Uint8Array, E | Errors.InvalidArgumentError, R> => {
+  if (typeof self === "string" || self instanceof Uint8Array) return given(method, self)
+  return Effect.suspend(() => {
+    let size = 0
+    const pieces: Array<Uint8Array> = []
+    return Stream.runForEach(self, (piece) => {
+      size += piece.length
+      pieces.push(piece)
+      return size > maxStdin ? Effect.fail(tooMuch(method)) : Effect.void
+    }).pipe(Effect.map(() => concat(pieces)))
+  })
 }

@@ -355,3 +355,50 @@ describe("without a network", () => {
       }
     }))
 })
+
+describe("credentials of a registry", () => {
+  const password = "hunter2-hunter2"
+  const words = `login of alice with ${password} (${Buffer.from(`alice:${password}`).toString("base64")}) refused`
+  const isSecret = /hunter2|YWxpY2U6/
+
+  // live: what is left of a log is asked for again, with pauses
+  it.live("are in no error, span or log, whichever answer repeats them", () =>
+    Effect.gen(function*() {
+      const { layer, logs, spans } = recorded()
+      const failed = { uuid: operation, kind: "image_import", status: "FAILED", error: words, metadata: null }
+      const answers: ReadonlyArray<(method: string, path: string) => Response> = [
+        () => json(400, { error: words }),
+        () => json(502, { error: words }),
+        (method, path) =>
+          method === "POST"
+            ? json(201, { uuid: operation })
+            : path.endsWith("/events")
+            ? json(400, { error: words })
+            : json(200, failed),
+        (method) => method === "POST" ? json(201, { uuid: operation }) : json(403, { error: words })
+      ]
+      for (const answer of answers) {
+        const server = stub((index, request) => answer(request.method, new URL(server.urls[index]!).pathname))
+        const contree = Contree.layer({
+          token: Redacted.make(token),
+          baseUrl: "https://service.test",
+          retry: Schedule.stop
+        })
+        const exit = yield* Effect.flatMap(Images.Images, (images) =>
+          images.importFrom("registry.test/app", { username: "alice", password: Redacted.make(password) })).pipe(
+            Effect.tapErrorCause((cause) =>
+              Effect.logError("it failed", cause)
+            ),
+            Effect.exit,
+            Effect.provide(Layer.provide(contree, server.layer)),
+            Effect.provide(layer)
+          )
+        expect(Exit.isFailure(exit)).toBe(true)
+        expect(String(exit)).toContain("<redacted>")
+        expect(shown(exit).filter((text) => isSecret.test(text))).toEqual([])
+      }
+      expect(spans.length).toBeGreaterThan(8)
+      expect(logs.length).toBeGreaterThan(4)
+      for (const value of [...spans, ...logs]) expect(shown(value).filter((text) => isSecret.test(text))).toEqual([])
+    }))
+})

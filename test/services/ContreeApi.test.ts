@@ -489,19 +489,30 @@ describe("retries", () => {
       expect(at).toHaveLength(2)
     }))
 
-  it.effect("sends a POST or PATCH again on 425 and 429 alone", () =>
+  it.effect("sends a POST or PATCH again on 425 and 429, and when it surely did not leave", () =>
     Effect.gen(function*() {
       const once = [
         cut,
-        () => systemError("ECONNREFUSED"),
         () => json(500, {}),
         () => json(503, {}),
         () => json(409, {})
       ]
-      const calls = [post, (api: ContreeApi.Service) => api.setImageTag(image, "t")]
+      const calls: ReadonlyArray<(api: ContreeApi.Service) => Effect.Effect<unknown, Errors.ContreeError>> = [
+        post,
+        (api) => api.setImageTag(image, "t"),
+        (api) => api.createSubprocess(operation, { command: "true" }),
+        (api) => api.writeSubprocessStdin(operation, spid, { bytes: Uint8Array.of(65), close: false })
+      ]
       for (const call of calls) {
         for (const reply of once) expect((yield* run(reply, call)).at).toHaveLength(1)
         for (const status of [425, 429]) expect((yield* run(() => json(status, {}), call)).at).toHaveLength(5)
+        for (const code of ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]) {
+          expect((yield* run(() => systemError(code), call)).at).toHaveLength(5)
+        }
+        // a system says the same of a connection that it gives up in the middle
+        const unreachable = (syscall: string) => () => Object.assign(systemError("EHOSTUNREACH"), { syscall })
+        expect((yield* run(unreachable("connect"), call)).at).toHaveLength(5)
+        expect((yield* run(unreachable("read"), call)).at).toHaveLength(1)
       }
       const cancel = yield* run(() => json(503, {}), (api) => api.cancelOperation(operation))
       expect(cancel.at).toHaveLength(5)
@@ -552,6 +563,20 @@ describe("retries", () => {
       expect(whole.at).toHaveLength(5)
     }))
 
+  it.effect("asks a read once more whose connection is gone, whatever the policy, and no POST", () =>
+    Effect.gen(function*() {
+      const stop = { retry: Schedule.stop }
+      for (const code of ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]) {
+        const stale = (index: number) => index === 0 ? systemError(code) : json(200, whoami)
+        const read = yield* run(stale, (api) => api.whoami, stop)
+        expect([Exit.isSuccess(read.exit), read.at]).toEqual([true, [0, 0]])
+        expect((yield* run(() => systemError(code), (api) => api.whoami, stop)).at).toHaveLength(2)
+        expect((yield* run(() => systemError(code), (api) => api.cancelOperation(operation), stop)).at).toHaveLength(2)
+        expect((yield* run(() => systemError(code), post, stop)).at).toHaveLength(1)
+      }
+      expect((yield* run(() => systemError("ECONNREFUSED"), (api) => api.whoami, stop)).at).toHaveLength(1)
+    }))
+
   it.effect("follows the caller's own schedule", () =>
     Effect.gen(function*() {
       const { at } = yield* run(() => json(500, {}), (api) => api.whoami, { retry: Schedule.recurs(2) })
@@ -570,6 +595,7 @@ describe("timeouts", () => {
         expect(yield* Fiber.join(fiber)).toMatchObject({
           _tag: "TransportError",
           code: "ETIMEDOUT",
+          timeout: "request",
           retryable: "unknown"
         })
       })))
@@ -581,7 +607,11 @@ describe("timeouts", () => {
         withStub(() => "never", (api) => Effect.flip(api.uploadFile(Stream.make(new Uint8Array(1)))))
       )
       yield* TestClock.adjust("61 seconds")
-      expect(yield* Fiber.join(stalled)).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT" })
+      expect(yield* Fiber.join(stalled)).toMatchObject({
+        _tag: "TransportError",
+        code: "ETIMEDOUT",
+        timeout: "idle"
+      })
     }))
 })
 

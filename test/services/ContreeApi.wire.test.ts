@@ -1,11 +1,11 @@
 import { describe, it } from "@effect/vitest"
-import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import * as Ids from "effect-contree/Ids"
 import * as Zlib from "node:zlib"
 import { expect } from "vitest"
 import { apiOn, clients, token } from "../support/httpClients.js"
 import { serve } from "../support/httpServer.js"
-import type { Handler } from "../support/httpServer.js"
+import type { Handler, Writer } from "../support/httpServer.js"
 
 const image = Ids.ImageId.make("00000000-0000-4000-8000-000000000001")
 const operation = Ids.OperationId.make("00000000-0000-4000-8000-000000000002")
@@ -16,8 +16,15 @@ const event = (id: number, type = "stdout", data: object = { value: "é".repeat(
 
 const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.promise(async () => {
-    for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
-    if (!condition()) throw new Error("it did not happen within five seconds")
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10))
+  })
+
+/** until something waits for that moment of the test's clock */
+const untilSomethingSleepsTo = (millis: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    while (!Chunk.some(yield* TestClock.sleeps(), (moment) => moment === millis)) {
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
+    }
   })
 
 /** bytes of a file that is a gzip file itself */
@@ -234,16 +241,22 @@ describe.each(clients)("on %s, every answer compressed", (name, client) => {
         }))
     }))
 
-  it.live("bounds a request and the whole of its body", () =>
+  it.effect("bounds a request and the whole of its body", () =>
     withServer(
       async ({ open, request }) => {
         if (request.url!.includes("whoami")) await open(200, { "content-type": "application/json" }).write("{")
       },
       (api, server) =>
         Effect.gen(function*() {
-          for (const effect of [Effect.asVoid(api.whoami), Effect.asVoid(api.listImages())]) {
-            const error = yield* Effect.flip(effect)
-            expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT" })
+          const requests = [Effect.asVoid(api.whoami), Effect.asVoid(api.listImages())]
+          for (const [already, request] of requests.entries()) {
+            const failing = yield* Effect.fork(Effect.flip(request))
+            yield* until(() => server.seen.length > already)
+            yield* TestClock.adjust("199 millis")
+            expect(failing.unsafePoll()).toBeNull()
+            yield* TestClock.adjust("1 millis")
+            const error = yield* Fiber.join(failing)
+            expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT", timeout: "request" })
           }
           yield* until(() => server.open.size === 0)
           expect(server.seen).toHaveLength(2)
@@ -251,27 +264,37 @@ describe.each(clients)("on %s, every answer compressed", (name, client) => {
       { requestTimeout: "200 millis" }
     ))
 
-  it.live("takes a silent stream for dead, but not one that sends keep-alives", () =>
-    withServer(
-      async ({ open }) => {
-        const writer = open(200, { "content-type": "text/event-stream" })
-        for (let i = 0; i < 8; i++) {
-          await writer.write(": keepalive\n\n")
-          await new Promise((resolve) => setTimeout(resolve, 50))
-        }
-        await writer.write(event(0))
-      },
-      (api) =>
-        Effect.gen(function*() {
-          const ids: Array<number> = []
-          const error = yield* Effect.flip(
-            Stream.runForEach(api.operationEvents(operation), (event) => Effect.sync(() => ids.push(event.id)))
-          )
-          expect(ids).toEqual([0])
-          expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT", retryable: true })
-        }),
-      { idleTimeout: "250 millis" }
-    ))
+  it.effect("takes a silent stream for dead, but not one that sends keep-alives", () =>
+    Effect.gen(function*() {
+      let connected: Writer | undefined
+      yield* withServer(
+        async ({ open }) => {
+          const writer = open(200, { "content-type": "text/event-stream" })
+          await writer.write(event(0))
+          connected = writer
+        },
+        (api) =>
+          Effect.gen(function*() {
+            const ids: Array<number> = []
+            const failing = yield* Effect.fork(Effect.flip(
+              Stream.runForEach(api.operationEvents(operation), (event) => Effect.sync(() => ids.push(event.id)))
+            ))
+            yield* until(() => connected !== undefined && ids.length === 1)
+            for (let now = 200; now <= 1000; now += 200) {
+              yield* TestClock.adjust("200 millis")
+              yield* Effect.promise(() => connected!.write(": keepalive\n\n"))
+              yield* untilSomethingSleepsTo(now + 250)
+            }
+            yield* TestClock.adjust("249 millis")
+            expect(failing.unsafePoll()).toBeNull()
+            yield* TestClock.adjust("1 millis")
+            const error = yield* Fiber.join(failing)
+            expect(ids).toEqual([0])
+            expect(error).toMatchObject({ _tag: "TransportError", code: "ETIMEDOUT", timeout: "idle", retryable: true })
+          }),
+        { idleTimeout: "250 millis" }
+      )
+    }))
 
   it.live("uploads bytes and streams, of known and unknown size, empty and large", () =>
     withServer(

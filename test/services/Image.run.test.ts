@@ -354,7 +354,7 @@ describe("run", () => {
       const [images, files] = yield* Effect.all([Images.Images, Files.Files]).pipe(Effect.provide(withFake(fake)))
       const image = yield* images.use(imageId(1))
       const byHand = yield* Effect.fork(
-        Effect.all(["a", "b", "c"].map((text) => files.upload(text)), { concurrency: "unbounded" })
+        Effect.all(["a", "b", "c"].map((text) => files.ensure(text)), { concurrency: "unbounded" })
       )
       yield* fake.awaitCalls("getFile", 3)
       const run = yield* Effect.fork(image.run(cmd, { files: { "/d": "d", "/e": "e" } }))

@@ -65,6 +65,8 @@ describe("reading an image", () => {
       ])
       fake.failures.set("checkImageFile", [new Errors.UnprocessableError({ method: "x" })])
       expect(yield* image.exists("/folder")).toBe(true)
+      fake.failures.set("inspectImage", [new Errors.NotFoundError({ method: "inspectImage", status: 404 })])
+      expect(yield* Effect.flip(image.exists("/none"))).toMatchObject({ _tag: "NotFoundError" })
     }))
 
   it.effect("grep says what was given", () =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Option, Stream, TestClock } from "effect"
-import { type ContreeApi, Errors, Ids, Image, Images } from "effect-contree"
+import { type ContreeApi, Errors, Ids, Image, Images, type Wire } from "effect-contree"
 import { inspect } from "node:util"
-import { type Fake, imageId, makeFake, withFake } from "../support/fakeApi.js"
+import { type Fake, imageId, makeFake, uuid, withFake } from "../support/fakeApi.js"
 
 const over = <A, E>(fake: Fake, use: (images: Images.Service) => Effect.Effect<A, E>) =>
   Effect.flatMap(Images.Images, use).pipe(Effect.provide(withFake(fake)))
@@ -143,6 +143,87 @@ describe("list", () => {
       const { fake, pages } = growing(makeFake(), 2400, 0)
       yield* over(fake, (i) => i.stream({ tagged: false }).pipe(Stream.take(3), Stream.runDrain))
       expect(pages).toEqual([[0, 1000]])
+    }))
+
+  const operation = (n: number) => Ids.OperationId.make(uuid(n))
+  /** `count` images; `maker` says which operation made the one with this number */
+  const made = (count: number, maker: (n: number) => number | null) => {
+    const fake = makeFake()
+    let [running, most] = [0, 0]
+    const asked: Array<string> = []
+    const api: ContreeApi.Service = {
+      ...fake.api,
+      listImages: (query) =>
+        Effect.succeed(
+          Array.from({ length: count }, (_, n) => {
+            const by = maker(n)
+            return {
+              uuid: imageId(n),
+              tag: n % 2 === 0 ? `t${n}` : null,
+              operation_uuid: by === null ? null : operation(by)
+            }
+          }).slice(query?.offset ?? 0, (query?.offset ?? 0) + (query?.limit ?? 100))
+        ),
+      // by its number: a run, an import, something new, and one that is gone
+      getOperation: (id) =>
+        Effect.gen(function*() {
+          asked.push(id)
+          most = Math.max(most, ++running)
+          yield* Effect.yieldNow()
+          running--
+          const n = Number.parseInt(id.slice(-6), 16)
+          if (n % 4 === 3) return yield* new Errors.NotFoundError({ method: "getOperation", status: 404 })
+          const kind = (["instance", "image_import", "image_squash"] as const)[n % 4]!
+          return { uuid: id, status: "SUCCESS", kind, metadata: null } as Wire.Operation
+        })
+    }
+    return { fake: { ...fake, api }, asked, most: () => most }
+  }
+
+  it.effect("kind goes by the operation that made the image, looked up once each and not all at once", () =>
+    Effect.gen(function*() {
+      const maker = (n: number) => n % 5 === 4 ? null : n % 40
+      const { asked, fake, most } = made(300, maker)
+      const all = Array.from({ length: 300 }, (_, n) => n)
+      const expected = (wanted: (by: number | null) => boolean) => all.filter((n) => wanted(maker(n))).map(imageId)
+      expect(numbers(yield* over(fake, (i) => i.list({ kind: "instance", number: "all" })))).toEqual(
+        expected((by) => by !== null && by % 4 === 0)
+      )
+      expect(asked.length).toBe(new Set(asked).size)
+      expect(asked.length).toBe(new Set(all.map(maker)).size - 1)
+      expect(most()).toBe(8)
+      const imported = expected((by) => by === null || by % 4 === 1)
+      expect(numbers(yield* over(fake, (i) => i.list({ kind: "imported", number: "all" })))).toEqual(imported)
+      expect(numbers(yield* over(fake, (i) => i.list({ kind: "imported", number: 7 })))).toEqual(imported.slice(0, 7))
+      expect(numbers(yield* over(fake, (i) => i.list({ kind: "imported", tagged: false, number: 7 })))).toEqual(
+        imported.filter((id) => Number.parseInt(id.slice(-6), 16) % 2 === 1).slice(0, 7)
+      )
+    }))
+
+  it.effect("kind asks for no more operations than the reader needs", () =>
+    Effect.gen(function*() {
+      const { asked, fake } = made(1000, (n) => 4 * n)
+      expect((yield* over(fake, (i) => i.list({ kind: "instance", number: 5 }))).length).toBe(5)
+      expect(asked.length).toBeLessThanOrEqual(32)
+      expect((yield* over(fake, (i) => i.list({ kind: "instance", number: 0 }))).length).toBe(0)
+      const failing: ContreeApi.Service = {
+        ...fake.api,
+        getOperation: () => Effect.fail(new Errors.ForbiddenError({ method: "getOperation", status: 403 }))
+      }
+      const error = yield* Effect.flip(over({ ...fake, api: failing }, (i) => i.list({ kind: "instance" })))
+      expect(error).toBeInstanceOf(Errors.ForbiddenError)
+    }))
+
+  it.effect("moments stay where they were while pages are read", () =>
+    Effect.gen(function*() {
+      const fake = many(makeFake(), 2500)
+      yield* TestClock.setTime(Date.UTC(2026, 0, 2))
+      fake.before.set("listImages", TestClock.adjust("10 minutes"))
+      yield* over(fake, (i) => i.list({ since: "1 day", number: "all" }))
+      const queries = fake.named("listImages").map((c) => c.args[0] as ContreeApi.ImageQuery)
+      expect(queries.map(({ since, until }) => [since, until])).toEqual(
+        Array.from({ length: 3 }, () => ["2026-01-01T00:00:00.000Z", "2026-01-02T00:01:00.000Z"])
+      )
     }))
 
   it.effect("moments are fixed when it begins", () =>

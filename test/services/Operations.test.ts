@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
 import { Command, Errors, Ids, Operations } from "effect-contree"
+import type { ContreeApi } from "effect-contree"
 import { type Fake, imageId, imageOf, makeFake, uuid, withFake } from "../support/fakeApi.js"
 
 const over = <A, E, R>(fake: Fake, use: (operations: Operations.Service) => Effect.Effect<A, E, R>) =>
@@ -112,5 +113,92 @@ describe("operations", () => {
       yield* over(fake, (o) => o.cancel(id))
       expect(yield* Effect.flip(over(fake, (o) => o.cancel(id)))).toBeInstanceOf(Errors.ConflictError)
       expect(yield* Effect.flip(over(fake, (o) => o.wait(id)))).toBeInstanceOf(Errors.CancelledOperationError)
+    }))
+
+  /** operations in every status, listed as a server does that knows filters */
+  const inEveryStatus = (honest: boolean) => {
+    const fake = makeFake()
+    const rows = ([
+      ["PENDING", "instance"],
+      ["ASSIGNED", "instance"],
+      ["EXECUTING", "instance"],
+      ["EXECUTING", "image_import"],
+      ["SUCCESS", "instance"],
+      ["FAILED", "instance"],
+      ["CANCELLED", "image_import"],
+      ["LATER", "instance"]
+    ] as const).map(([status, kind], n) => ({ uuid: Ids.OperationId.make(uuid(n)), status, kind }))
+    const asked: Array<ContreeApi.OperationQuery | undefined> = []
+    const cancelled: Array<string> = []
+    let [running, most] = [0, 0]
+    const api: ContreeApi.Service = {
+      ...fake.api,
+      listOperations: (query) =>
+        Effect.sync(() => {
+          asked.push(query)
+          return rows.filter((row) =>
+            !honest || ((query?.status === undefined || row.status === query.status) &&
+              (query?.kind === undefined || row.kind === query.kind))
+          )
+        }),
+      cancelOperation: (id) =>
+        Effect.gen(function*() {
+          most = Math.max(most, ++running)
+          yield* Effect.yieldNow()
+          running--
+          const n = Number.parseInt(id.slice(-6), 16)
+          if (n === 1) return yield* new Errors.ConflictError({ method: "cancelOperation", status: 409 })
+          if (n === 2) return yield* new Errors.ServerError({ method: "cancelOperation", status: 500 })
+          cancelled.push(id)
+        })
+    }
+    return { fake: { ...fake, api }, asked, cancelled, most: () => most, id: (n: number) => rows[n]!.uuid }
+  }
+
+  it.effect("cancelAll cancels what goes on, and says what came of it", () =>
+    Effect.gen(function*() {
+      for (const honest of [true, false]) {
+        const { asked, cancelled, fake, id } = inEveryStatus(honest)
+        const answer = yield* over(fake, (o) => o.cancelAll())
+        expect(answer).toMatchObject({
+          // a status that this version does not know goes on, where a server names it
+          cancelled: honest ? [id(0), id(3)] : [id(0), id(3), id(7)],
+          ended: [id(1)],
+          failed: [{ id: id(2), error: { _tag: "ServerError" } }]
+        })
+        expect(cancelled).toEqual(answer.cancelled)
+        expect(asked.map((query) => query?.status)).toEqual(["PENDING", "ASSIGNED", "EXECUTING"])
+      }
+    }))
+
+  it.effect("cancelAll takes a filter, in the words of the wire and here", () =>
+    Effect.gen(function*() {
+      for (const honest of [true, false]) {
+        const { asked, cancelled, fake, id } = inEveryStatus(honest)
+        yield* TestClock.setTime(Date.UTC(2026, 0, 2))
+        yield* over(fake, (o) => o.cancelAll({ kind: "image_import", status: "Executing", since: "1 day" }))
+        expect(cancelled).toEqual([id(3)])
+        expect(asked).toMatchObject([
+          { kind: "image_import", status: "EXECUTING", since: "2026-01-01T00:00:00.000Z", until: "2026-01-02T00:01:00.000Z" }
+        ])
+        const bad = yield* Effect.flip(over(fake, (o) => o.cancelAll({ since: new Date(Number.NaN) })))
+        expect(bad).toMatchObject({ argument: "since", method: "Operations.cancelAll" })
+      }
+    }))
+
+  it.effect("cancelAll cancels a few at a time, and fails when the list cannot be read", () =>
+    Effect.gen(function*() {
+      const { fake, most } = inEveryStatus(true)
+      const many = Array.from({ length: 50 }, (_, n) => ({ uuid: Ids.OperationId.make(uuid(n + 10)), status: "PENDING" as const }))
+      const api: ContreeApi.Service = { ...fake.api, listOperations: () => Effect.succeed(many) }
+      expect((yield* over({ ...fake, api }, (o) => o.cancelAll())).cancelled.length).toBe(50)
+      expect(most()).toBe(8)
+      const broken: ContreeApi.Service = {
+        ...fake.api,
+        listOperations: () => Effect.fail(new Errors.ForbiddenError({ method: "listOperations", status: 403 }))
+      }
+      expect(yield* Effect.flip(over({ ...fake, api: broken }, (o) => o.cancelAll()))).toBeInstanceOf(
+        Errors.ForbiddenError
+      )
     }))
 })

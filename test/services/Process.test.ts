@@ -41,14 +41,23 @@ describe("a process", () => {
       expect(fake.operations[0]!.open).toBe(0)
     }))
 
-  it.effect("stdin is given whole, then ends; none is none", () =>
+  it.effect("its tag is set when the result is first read, and once", () =>
     Effect.gen(function*() {
       const fake = makeFake()
+      fake.onSpawn = (o) => void o.spawned().exit(0, imageId(5))
       const image = yield* imageOf(fake)
-      yield* Effect.scoped(image.start(cmd, { stdin: "yes\n" }))
-      yield* Effect.scoped(image.start(cmd))
-      const sent = fake.operations.map((o) => o.request.stdin)
-      expect(sent).toEqual([{ value: "yes\n", encoding: "ascii", close: true }, undefined])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const process = yield* image.start(cmd, { disposable: false, tag: "t" })
+        expect(yield* process.exitCode).toBe(0)
+        expect(fake.tags.size).toBe(0)
+        const [first, second] = yield* Effect.all([process.result, process.result], { concurrency: 2 })
+        // it moves on: reading the result again does not take it back
+        fake.tags.set("t", imageId(6))
+        expect((yield* process.result).image).toBe(first.image)
+        expect(second.image).toBe(first.image)
+      }))
+      expect(fake.tags.get("t")).toBe(imageId(6))
+      expect(fake.named("setImageTag").length).toBe(1)
     }))
 
   it.effect("closing the scope cancels what runs, once; detach hands it over and frees the place", () =>

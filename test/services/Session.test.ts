@@ -106,6 +106,57 @@ describe("a session", () => {
       expect(back.id).toBe(root.id)
     }))
 
+  it.effect("where calls are refused, all that would move the tip fail at once while a run goes on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const session = yield* Effect.flatMap(imageOf(fake), (image) =>
+        image.session({ concurrency: "refuse", cwd: "/app" }))
+      fake.onSpawn = (o) => void o.spawned()
+      const run = yield* Effect.fork(session.run(cmd))
+      yield* fake.awaitCalls("operationEvents")
+      const calls = fake.calls.length
+      const refused: ReadonlyArray<readonly [string, Effect.Effect<unknown, Errors.ContreeError>]> = [
+        ["Session.run", session.run(cmd)],
+        ["Session.branch", session.branch("a")],
+        ["Session.checkout", session.checkout("node-0")],
+        ["Session.rollback", session.rollback(0)],
+        ["Session.tag", session.tag("t")]
+      ]
+      for (const [method, call] of refused) {
+        const error = yield* Effect.flip(call)
+        expect(error).toMatchObject({ _tag: "ConflictError", method, retryable: true })
+        expect(error.message).toContain("a run is going on")
+        expect(Errors.hint(error)).not.toContain("ended")
+      }
+      expect(fake.calls.length).toBe(calls)
+      expect(HashMap.size(yield* session.branches)).toBe(0)
+      // what does not move it goes on as ever, and a fork has its own tip
+      fake.onSpawn = (o) => void o.exit(0, imageId(7))
+      yield* session.exec(cmd)
+      const fork = yield* session.fork
+      yield* fork.run(cmd)
+      fake.operations[0]!.exit(0, imageId(8))
+      yield* Fiber.join(run)
+      yield* session.run(cmd)
+      expect(requests(fake).every(({ cwd }) => cwd === "/app")).toBe(true)
+    }))
+
+  it.effect("tag names the tip's image, and the node shows it from then on", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const session = yield* Effect.flatMap(imageOf(fake), (image) => image.session())
+      yield* session.run(cmd)
+      const fork = yield* session.fork
+      const tagged = yield* session.tag("v1")
+      expect([tagged.id, Option.getOrNull(tagged.image.tag)]).toEqual([(yield* fork.tip).id, "v1"])
+      expect(fake.tags.get("v1")).toBe(imageId(100))
+      expect(Option.getOrNull((yield* session.tip).image.tag)).toBe("v1")
+      expect(Option.isNone((yield* fork.tip).image.tag)).toBe(true)
+      yield* session.run(cmd)
+      expect((yield* session.history).map((node) => Option.getOrNull(node.image.tag))).toEqual([null, "v1", null])
+      expect(yield* Effect.flip(session.tag("no spaces"))).toBeInstanceOf(Errors.InvalidArgumentError)
+    }))
+
   it.effect("each session has a history of its own", () =>
     Effect.gen(function*() {
       const fake = makeFake()
@@ -182,13 +233,68 @@ describe("a scratch", () => {
       yield* fake.awaitCalls("spawnInstance")
       const second = yield* Effect.fork(Effect.flip(scratch.exec(cmd)))
       yield* Effect.yieldNow()
-      yield* Scope.close(scope, Exit.void)
+      // it waits for what is on its way
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
+      expect(closing.unsafePoll()).toBeNull()
       yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(closing)
       expect(yield* Fiber.join(first)).toBeInstanceOf(Errors.DisposableImageRunError)
       expect(yield* Fiber.join(second)).toBeInstanceOf(Errors.DisposableImageRunError)
       expect(fake.named("spawnInstance").length).toBe(1)
       expect(requests(fake)[0]!.cwd).toBe("/w")
       expect(fake.named("cancelOperation").length).toBe(1)
+    }))
+
+  const endings = [
+    ["success", Effect.void],
+    ["a failure", Effect.fail("failed")],
+    ["a defect", Effect.die("defect")],
+    ["an interruption", Effect.interrupt]
+  ] as const
+  it.effect.each(endings)("after %s what runs is cancelled, tags are gone, and handles are over", ([, ending]) =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      let inside: Image.Image | undefined
+      const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+        const scratch = yield* image.scratch
+        inside = (yield* scratch.run(cmd, { tag: "t" })).image
+        fake.onSpawn = (o) => void o.spawned()
+        yield* Effect.forkDaemon(scratch.exec(cmd))
+        yield* fake.awaitCalls("spawnInstance", 2)
+        yield* fake.awaitCalls("operationEvents", 2)
+        yield* ending as Effect.Effect<void, string>
+      })))
+      expect(Exit.isSuccess(exit)).toBe(ending === Effect.void)
+      expect(fake.tags.size).toBe(0)
+      expect(fake.operations.map(({ status }) => status)).toEqual(["SUCCESS", "CANCELLED"])
+      const before = fake.calls.length
+      expect(yield* Effect.flip(inside!.run(cmd))).toBeInstanceOf(Errors.DisposableImageRunError)
+      expect(fake.calls.length).toBe(before)
+    }))
+
+  it.effect("a tag that is being set when the scope closes is removed after it", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const answer = yield* Deferred.make<void>()
+      fake.before.set("setImageTag", Deferred.await(answer))
+      const image = yield* imageOf(fake)
+      const scope = yield* Scope.make()
+      const scratch = yield* Scope.extend(image.scratch, scope)
+      const inside = yield* scratch.image
+      const tagging = yield* Effect.fork(inside.tagAs("late"))
+      yield* fake.awaitCalls("setImageTag")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(closing)
+      yield* Fiber.await(tagging)
+      expect(fake.tags.size).toBe(0)
+      expect(fake.named("deleteImageTag").length).toBe(1)
+      // and none is set any more
+      expect(yield* Effect.flip(inside.tagAs("later"))).toBeInstanceOf(Errors.DisposableImageRunError)
+      expect(fake.named("setImageTag").length).toBe(1)
     }))
 
   it.effect("a scratch inside a scratch ends with either", () =>

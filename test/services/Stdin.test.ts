@@ -34,20 +34,20 @@ describe("the forms of stdin", () => {
     Effect.gen(function*() {
       const text = "é\n🙂"
       const forms: ReadonlyArray<Stdin.Stdin> = [text, utf8.encode(text), Stream.succeed(utf8.encode(text))]
-      for (const stdin of forms) {
-        expect(yield* collect(Stdin.toStream(stdin))).toEqual(utf8.encode(text))
-      }
-      expect(Stdin.toBytes(text)).toEqual(utf8.encode(text))
-      expect(Stdin.toBytes(utf8.encode(text))).toEqual(utf8.encode(text))
-      expect(Stdin.toBytes(Stream.empty)).toBeUndefined()
+      for (const stdin of forms) expect(yield* Stdin.collect("test", stdin)).toEqual(utf8.encode(text))
+      const empty: ReadonlyArray<Stdin.Stdin> = ["", new Uint8Array(), Stream.empty]
+      for (const stdin of empty) expect(yield* Stdin.collect("test", stdin)).toEqual(new Uint8Array())
     }))
 
-  it.effect("an empty one has no piece at all", () =>
+  it.effect("more than a request can carry is refused, a stream without end as soon as it is", () =>
     Effect.gen(function*() {
-      const forms: ReadonlyArray<Stdin.Stdin> = ["", new Uint8Array()]
+      const piece = new Uint8Array(1024 * 1024)
+      const forms: ReadonlyArray<Stdin.Stdin> = [new Uint8Array(64 * 1024 * 1024 + 1), Stream.repeatValue(piece)]
       for (const stdin of forms) {
-        expect(yield* Stream.runCount(Stdin.toStream(stdin))).toBe(0)
-        expect(Stdin.toBytes(stdin)).toEqual(new Uint8Array())
+        expect(yield* Effect.flip(Stdin.collect("test", stdin))).toMatchObject({
+          _tag: "InvalidArgumentError",
+          argument: "stdin"
+        })
       }
     }))
 })

@@ -1,6 +1,7 @@
 import { Chunk, Deferred, Duration, Effect, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { Errors, Ids, StreamRepr } from "effect-contree"
 import type { Event, Wire } from "effect-contree"
+import { createHash } from "node:crypto"
 import { ContreeApi } from "../../src/services/ContreeApi.js"
 import type { EventsError, EventsQuery, Service } from "../../src/services/ContreeApi.js"
 import { ContreeConfig } from "../../src/services/ContreeConfig.js"
@@ -66,6 +67,76 @@ const makeBell = () => {
 }
 const testFiber = Effect.runSync(Effect.fiberId)
 
+/** the process's end of an input: what was written, and whether that is all */
+export interface FakeInput {
+  readonly pieces: Array<Uint8Array>
+  isClosed: boolean
+}
+
+const inputOf = (stdin: Wire.ExecSpec["stdin"]): FakeInput => {
+  const bytes = stdin === undefined || stdin === null ? undefined : StreamRepr.toBytes(stdin)
+  return { pieces: bytes === undefined || bytes.length === 0 ? [] : [bytes], isClosed: stdin?.close !== false }
+}
+
+const signals: Readonly<Record<string, number>> = { HUP: 1, INT: 2, KILL: 9, TERM: 15 }
+
+const noResources = {
+  user_time_us: 0,
+  sys_time_us: 0,
+  max_rss_kb: 0,
+  shared_memory: 0,
+  unshared_memory: 0,
+  swaps: 0,
+  minor_faults: 0,
+  major_faults: 0,
+  voluntary_ctx_switches: 0,
+  involuntary_ctx_switches: 0,
+  block_input_ops: 0,
+  block_output_ops: 0,
+  ipc_msgs_sent: 0,
+  ipc_msgs_received: 0,
+  signals_received: 0
+}
+
+/** a process beside the main command */
+export class FakeSubprocess {
+  readonly input: FakeInput
+  state = { exit_code: -1, signal: -1 }
+  readonly #out = { stdout: [] as Array<Uint8Array>, stderr: [] as Array<Uint8Array> }
+
+  constructor(readonly operation: FakeOperation, readonly spid: Ids.Spid, readonly request: Wire.ExecSpec) {
+    this.input = inputOf(request.stdin)
+  }
+  get isRunning(): boolean {
+    return this.state.exit_code === -1 && this.state.signal === -1 && !this.operation.isOver
+  }
+  stdout(content: string | Uint8Array): this {
+    return this.#write("stdout", bytesOf(content))
+  }
+  stderr(content: string | Uint8Array): this {
+    return this.#write("stderr", bytesOf(content))
+  }
+  #write(stream: "stdout" | "stderr", bytes: Uint8Array): this {
+    this.#out[stream].push(bytes)
+    this.operation.emit(stream, { ...StreamRepr.fromBytes(bytes) }, this.spid)
+    return this
+  }
+  /** the end, logged unless `isLogged` is false */
+  exit(end: { readonly code?: number; readonly signal?: number }, isLogged = true): this {
+    const { code = -1, signal = -1 } = end
+    this.state = { exit_code: code, signal }
+    if (isLogged) {
+      const data = { pid: 9, code, signal, timed_out: false, duration_ms: 1, resources: noResources }
+      this.operation.emit("exit", data, this.spid)
+    } else this.operation.bell.ring()
+    return this
+  }
+  toWire(): Wire.InstanceResult {
+    const repr = (stream: "stdout" | "stderr") => StreamRepr.fromBytes(Buffer.concat(this.#out[stream]))
+    return { state: { ...this.state, timed_out: false }, stdout: repr("stdout"), stderr: repr("stderr") }
+  }
+}
+
 export class FakeOperation {
   readonly log: Array<Event.OperationEvent> = []
   readonly connections: Array<Connection> = []
@@ -75,11 +146,36 @@ export class FakeOperation {
   result: Wire.InstanceResult | null = null
   kind: "instance" | "image_import" = "instance"
   open = 0
+  readonly input: FakeInput
+  /** the first has spid 2 */
+  readonly subprocesses: Array<FakeSubprocess> = []
+  /** what a signal does; default: it ends the process */
+  onSignal: (name: string, process: FakeOperation | FakeSubprocess) => void = (name, process) => {
+    const signal = signals[name] ?? 0
+    if (process instanceof FakeSubprocess) process.exit({ signal })
+    else process.end("SUCCESS", { signal })
+  }
+  /** what a process does with what is written to it, and with the end */
+  onInput: (spid: number, input: FakeInput) => void = () => {}
+  /** does the filter by process let the end of the run through? */
+  passesCompletion = true
   readonly bell = makeBell()
   readonly #out = { stdout: [] as Array<Uint8Array>, stderr: [] as Array<Uint8Array> }
   #truncated = { stdout: false, stderr: false }
 
-  constructor(readonly id: Ids.OperationId, readonly request: Wire.InstanceSpawnRequest) {}
+  constructor(readonly id: Ids.OperationId, readonly request: Wire.InstanceSpawnRequest) {
+    this.input = inputOf(request.stdin)
+  }
+
+  get isOver(): boolean {
+    return this.status === "SUCCESS" || this.status === "FAILED" || this.status === "CANCELLED"
+  }
+  exec(request: Wire.ExecSpec): FakeSubprocess {
+    const process = new FakeSubprocess(this, Ids.Spid.make(this.subprocesses.length + 2), request)
+    this.subprocesses.push(process)
+    this.emit("spawn", { pid: 8 }, process.spid)
+    return process
+  }
 
   emit(type: string, data: Event.OperationEvent["data"] = {}, spid: number | null = 1): this {
     this.log.push({ id: this.log.length, ts, type, data, spid })
@@ -141,7 +237,13 @@ export class FakeOperation {
     return this.end("SUCCESS", image === undefined ? { code } : { code, image })
   }
 
-  toWire(): Wire.Operation {
+  /** what it has written so far, as a status that is asked for it tells */
+  get inflight(): Wire.InstanceResult {
+    return { stdout: this.#repr("stdout"), stderr: this.#repr("stderr") }
+  }
+
+  toWire(inflight = false): Wire.Operation {
+    const result = this.result ?? (inflight ? this.inflight : null)
     const common = {
       uuid: this.id,
       status: this.status,
@@ -150,8 +252,12 @@ export class FakeOperation {
       result_image_uuid: this.resultImage
     }
     return this.kind === "instance"
-      ? { ...common, kind: "instance", metadata: { ...this.request, result: this.result } }
+      ? { ...common, kind: "instance", metadata: { ...this.request, result } }
       : { ...common, kind: "image_import", metadata: null }
+  }
+
+  #passes(event: Event.OperationEvent, spid: number | undefined): boolean {
+    return spid === undefined || event.spid === spid || (event.type === "completion" && this.passesCompletion)
   }
 
   connect(query: EventsQuery | undefined): Stream.Stream<Event.OperationEvent, EventsError> {
@@ -177,7 +283,7 @@ export class FakeOperation {
         if (events.length > 0) {
           cursor += events.length
           sent += events.length
-          return Effect.succeed(Chunk.unsafeFromArray(events))
+          return Effect.succeed(Chunk.unsafeFromArray(events.filter((event) => this.#passes(event, query?.spid))))
         }
         const isOver = this.log.at(-1)?.type === "completion"
         if (isOver || query?.follow !== true) return Effect.fail(Option.none())
@@ -201,6 +307,10 @@ export interface Fake {
   readonly files: Map<string, { readonly bytes: Uint8Array; readonly id: Ids.FileId }>
   /** what a spawned operation does; default: ends with 0, and a new image unless disposable */
   onSpawn: (operation: FakeOperation) => void
+  /** what an import does; default: ends well, with a new image that has the tag */
+  onImport: (operation: FakeOperation, request: Wire.ImageImportRequest) => void
+  /** what a process beside the main command does; default: exits with 0 */
+  onExec: (process: FakeSubprocess) => void
   /** what stands between a request and its answer, by method */
   readonly before: Map<string, Effect.Effect<void, never>>
   /** what a method answers instead, once each, in order */
@@ -210,6 +320,7 @@ export interface Fake {
   readonly awaitCalls: (method: string, count?: number) => Effect.Effect<void>
 }
 
+const conflict = (method: string) => new Errors.ConflictError({ method, status: 409 })
 const notFound = (method: string) => new Errors.NotFoundError({ method, status: 404 })
 
 export const makeFake = (options: Partial<Config> = {}): Fake => {
@@ -241,7 +352,17 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
     const operation = fake.operations.find((o) => o.id === id)
     return operation === undefined ? Effect.fail(notFound(method)) : Effect.succeed(operation)
   }
-  const unused = (method: string) => () => Effect.die(`${method} is not part of this fake`)
+  const isAlive = (process: FakeOperation | FakeSubprocess): boolean =>
+    process instanceof FakeSubprocess ? process.isRunning : !process.isOver
+  const findProcess = (
+    method: string,
+    id: Ids.OperationId,
+    spid: Ids.Spid
+  ): Effect.Effect<FakeOperation | FakeSubprocess, Errors.NotFoundError> =>
+    Effect.flatMap(find(method, id), (operation) => {
+      const process = spid === 1 ? operation : operation.subprocesses[spid - 2]
+      return process === undefined ? Effect.fail(notFound(method)) : Effect.succeed(process)
+    })
 
   const api: Service = {
     whoami: on("whoami", [], () =>
@@ -268,7 +389,19 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         tag !== undefined && fake.tags.get(tag) === id
           ? Effect.sync(() => void fake.tags.delete(tag))
           : Effect.fail(notFound("deleteImageTag"))),
-    importImage: unused("importImage"),
+    importImage: (request) =>
+      on("importImage", [request], () =>
+        Effect.sync(() => {
+          const operation = new FakeOperation(Ids.OperationId.make(uuid(fake.operations.length + 1)), {
+            command: "",
+            image: ""
+          })
+          operation.kind = "image_import"
+          fake.operations.push(operation)
+          fake.onImport(operation, request)
+          bell.ring()
+          return operation.id
+        })),
     listFiles: (query) =>
       on("listFiles", [query], () =>
         Effect.succeed(
@@ -286,15 +419,12 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
           ? content
           : Uint8Array.from(Chunk.toReadonlyArray(yield* Stream.runCollect(content)).flatMap((piece) => [...piece]))
         return yield* on("uploadFile", [bytes], () =>
-          Effect.map(
-            Effect.promise(() => globalThis.crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))),
-            (hash) => {
-              const sha256 = Buffer.from(hash).toString("hex")
-              const id = fake.files.get(sha256)?.id ?? fileId(fake.files.size + 1)
-              fake.files.set(sha256, { bytes, id })
-              return { uuid: id, sha256: Ids.Sha256.make(sha256), size: bytes.length }
-            }
-          ))
+          Effect.sync(() => {
+            const sha256 = createHash("sha256").update(bytes).digest("hex")
+            const id = fake.files.get(sha256)?.id ?? fileId(fake.files.size + 1)
+            fake.files.set(sha256, { bytes, id })
+            return { uuid: id, sha256: Ids.Sha256.make(sha256), size: bytes.length }
+          }))
       }),
     getFile: (sha256) =>
       on("getFile", [sha256], () => {
@@ -319,7 +449,8 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
         [query],
         () => Effect.succeed(fake.operations.map((o) => ({ uuid: o.id, status: o.status })))
       ),
-    getOperation: (id) => on("getOperation", [id], () => Effect.map(find("getOperation", id), (o) => o.toWire())),
+    getOperation: (id, options) =>
+      on("getOperation", [id], () => Effect.map(find("getOperation", id), (o) => o.toWire(options?.inflight))),
     cancelOperation: (id) =>
       on(
         "cancelOperation",
@@ -336,10 +467,39 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
       Stream.unwrap(
         on("operationEvents", [id, query], () => Effect.map(find("operationEvents", id), (o) => o.connect(query)))
       ),
-    createSubprocess: unused("createSubprocess"),
-    getSubprocess: unused("getSubprocess"),
-    killSubprocess: (id, spid, signal) => on("killSubprocess", [id, spid, signal], () => Effect.void),
-    writeSubprocessStdin: unused("writeSubprocessStdin"),
+    createSubprocess: (id, request) =>
+      on("createSubprocess", [id, request], () =>
+        Effect.flatMap(find("createSubprocess", id), (o) => {
+          if (o.isOver) return Effect.fail(conflict("createSubprocess"))
+          const process = o.exec(request)
+          fake.onExec(process)
+          return Effect.succeed(process.spid)
+        })),
+    getSubprocess: (id, spid) =>
+      on("getSubprocess", [id, spid], () =>
+        Effect.flatMap(findProcess("getSubprocess", id, spid), (process) =>
+          process instanceof FakeSubprocess
+            ? Effect.succeed(process.toWire())
+            : Effect.succeed(process.result ?? { state: { exit_code: -1, signal: -1 } }))),
+    killSubprocess: (id, spid, signal) =>
+      on("killSubprocess", [id, spid, signal], () =>
+        Effect.flatMap(findProcess("killSubprocess", id, spid), (process) => {
+          const operation = process instanceof FakeSubprocess ? process.operation : process
+          if (!isAlive(process)) return Effect.fail(conflict("killSubprocess"))
+          operation.onSignal(signal ?? "KILL", process)
+          return Effect.void
+        })),
+    writeSubprocessStdin: (id, spid, { bytes, close }) =>
+      on("writeSubprocessStdin", [id, spid, { bytes, close }], () =>
+        Effect.flatMap(findProcess("writeSubprocessStdin", id, spid), (process) => {
+          if (!isAlive(process) || process.input.isClosed) return Effect.fail(conflict("writeSubprocessStdin"))
+          if (bytes.length > 0) process.input.pieces.push(bytes)
+          process.input.isClosed = close === true
+          const operation = process instanceof FakeSubprocess ? process.operation : process
+          operation.emit("stdin", { ...StreamRepr.fromBytes(bytes) }, spid)
+          operation.onInput(spid, process.input)
+          return Effect.void
+        })),
     findImageByTag: (tag) =>
       on("findImageByTag", [tag], () => {
         const id = fake.tags.get(tag)
@@ -403,6 +563,12 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
     files: new Map(),
     onSpawn: (operation) =>
       void (operation.request.disposable === false ? operation.exit(0, imageId(images++)) : operation.exit(0)),
+    onImport: (operation, request) => {
+      const id = imageId(images++)
+      if (typeof request.tag === "string") fake.tags.set(request.tag, id)
+      operation.end("SUCCESS", { image: id })
+    },
+    onExec: (process) => void process.exit({ code: 0 }),
     before,
     failures,
     named: (method) => calls.filter((call) => call.method === method),
