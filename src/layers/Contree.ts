@@ -8,9 +8,12 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as RunGate from "../internal/RunGate.js"
 import type * as Errors from "../schemas/Errors.js"
 import * as ContreeApi from "../services/ContreeApi.js"
+import * as Diagnosis from "../services/Diagnosis.js"
 import type { Behaviour, Options, Values } from "../services/ContreeConfig.js"
 import * as ContreeHttp from "../services/ContreeHttp.js"
 import * as Files from "../services/Files.js"
@@ -26,8 +29,14 @@ import * as ContreeConfig from "./ContreeConfig.js"
  */
 export type Contree = ContreeApi.ContreeApi | Images.Images | Files.Files | Operations.Operations
 
+/** What still runs when the layer closes is cancelled then, also what was begun in a scope that lasts longer. */
+const closing: Layer.Layer<never, never, ContreeApi.ContreeApi> = Layer.scopedDiscard(
+  Effect.flatMap(ContreeApi.ContreeApi, (api) => Effect.addFinalizer(() => RunGate.rootOf(api).close))
+)
+
 /**
- * On a `ContreeConfig` of your own.
+ * On a `ContreeConfig` of your own. When the layer closes, the runs that were begun on it and still go on are cancelled,
+ * all at once and within about ten seconds, unless they were detached; its handles begin no more.
  *
  * @example
  * ```ts
@@ -48,7 +57,8 @@ export const layerWithoutConfig: Layer.Layer<Contree, never, ContreeConfig.Contr
   Layer.mergeAll(
     Layer.effect(Images.Images, Images.make),
     Layer.effect(Files.Files, Files.make),
-    Layer.effect(Operations.Operations, Operations.make)
+    Layer.effect(Operations.Operations, Operations.make),
+    closing
   ).pipe(
     Layer.provideMerge(Layer.effect(ContreeApi.ContreeApi, ContreeApi.make)),
     Layer.provide(Layer.effect(ContreeHttp.ContreeHttp, ContreeHttp.make))
@@ -139,3 +149,27 @@ export const layerProfile = (
   name?: string
 ): Layer.Layer<Contree, Errors.ConfigurationError, HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> =>
   Layer.provide(layerWithoutConfig, ContreeConfig.layerProfile(name))
+
+/**
+ * Who am I, what may I do, and what is in the way? It asks the service, and never fails for what it is there to explain:
+ * a token that is not accepted, a project that is missing, permissions that are, a base URL that leads elsewhere, a
+ * network that leads nowhere, each with what to do about it. `Diagnosis.format`, or `String` of it, is for a person.
+ *
+ * What the layer itself fails with, a `ConfigurationError`, says on its own which places it looked at. With a
+ * `ContreeConfig` in the context too, the answer names the base URL and the project.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Contree, Diagnosis } from "effect-contree"
+ * import { Console, Effect, Layer } from "effect"
+ *
+ * export const program = Effect.flatMap(Contree.diagnose, (found) => Console.log(Diagnosis.format(found))).pipe(
+ *   Effect.provide(Contree.layerEnv.pipe(Layer.provide(FetchHttpClient.layer)))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export const diagnose: Effect.Effect<Diagnosis.Diagnosis, never, ContreeApi.ContreeApi> = Diagnosis.diagnose
