@@ -6,3 +6,6 @@
 
 /** @since 0.1.0 */
 export * as ContreeLocal from "./ContreeLocal.js"
+
+/** @since 0.1.0 */
+export * as FaultProxy from "./faults/FaultProxy.js"

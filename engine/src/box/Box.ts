@@ -12,11 +12,30 @@ import { needsUserXattr } from "../doctor/Attempts.js"
 import * as Doctor from "../doctor/Doctor.js"
 import type { EngineError } from "../EngineError.js"
 import type { BoxError, BoxReport } from "./BoxReport.js"
-import type { BoxSpec } from "./BoxSpec.js"
+import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import { mountOptions } from "./Chain.js"
 import * as PidsLimit from "./PidsLimit.js"
 import * as Run from "./Run.js"
 import { validate } from "./Validate.js"
+import * as View from "./View.js"
+
+/**
+ * A process that has started.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProcessHandle {
+  /** Its process id in the box. */
+  readonly pid: number
+  /**
+   * Feeds an open standard input, and closes it after these bytes if asked. Waits until the pipe took them all. Fails with
+   * `StdinClosed` when the command can read no more.
+   */
+  readonly writeStdin: (bytes: Uint8Array, close: boolean) => Effect.Effect<void, BoxError>
+  /** Sends a signal, by its number, to the process and its whole group. `NotRunning` when it is over. */
+  readonly signal: (signal: number) => Effect.Effect<void, BoxError>
+}
 
 /**
  * A run whose command has started.
@@ -24,14 +43,28 @@ import { validate } from "./Validate.js"
  * @since 0.1.0
  * @category models
  */
-export interface BoxHandle {
-  /** The command's process id in the box. */
-  readonly pid: number
+export interface BoxHandle extends ProcessHandle {
   /**
-   * Feeds an open standard input, and closes it after these bytes if asked. Waits until the pipe took them all. Fails with
-   * `StdinClosed` when the command can read no more.
+   * Runs another process in the same box: same files, processes and network, and gone with it. Done when it is over and
+   * nobody holds its output, which `onExit` tells before. `NotRunning` when the box is gone.
    */
-  readonly writeStdin: (bytes: Uint8Array, close: boolean) => Effect.Effect<void, BoxError>
+  readonly exec: (spec: CommandSpec, handlers: SubprocessHandlers) => Effect.Effect<void, BoxError>
+  /** Refuses what can be refused of another process: `InvalidSpec` or `UnsupportedUser`. */
+  readonly validate: (spec: CommandSpec) => Effect.Effect<void, BoxError>
+}
+
+/**
+ * What a process beside the main one tells. `onSpawn` is done before the first `onOutput`, and all of its own output comes
+ * before `onExit`; what others write into its streams afterwards is read and dropped. A process that was killed with its
+ * box has signal 9 and `killedFromOutside`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SubprocessHandlers {
+  readonly onSpawn: (handle: ProcessHandle) => Effect.Effect<void>
+  readonly onOutput: (stream: "stdout" | "stderr", bytes: Uint8Array) => Effect.Effect<void>
+  readonly onExit: (report: BoxReport) => Effect.Effect<void>
 }
 
 /**
@@ -62,6 +95,14 @@ export interface Launcher {
   readonly run: (spec: BoxSpec, handlers: Handlers) => Effect.Effect<BoxReport, BoxError>
   /** Refuses what can be refused before anything is done: `InvalidSpec` or `UnsupportedUser`. */
   readonly validate: (spec: BoxSpec) => Effect.Effect<void, BoxError>
+  /**
+   * Runs a program of the engine's own on a read-only view of an image. `onOutput` gets what it writes and says when that
+   * is enough. Interruption kills it.
+   */
+  readonly view: (
+    spec: View.ViewSpec,
+    onOutput: (bytes: Uint8Array) => boolean
+  ) => Effect.Effect<View.ViewEnd, BoxError>
 }
 
 /**
@@ -88,6 +129,7 @@ export const make = (options: {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",
       validate: check,
+      view: (spec, onOutput) => View.run({ store, mode, tools, userXattr }, spec, onOutput),
       run: (spec, handlers) => Effect.zipRight(check(spec), Run.run(engine, spec, handlers))
     }
   })

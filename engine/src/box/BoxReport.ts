@@ -66,6 +66,7 @@ export interface BoxReport {
  * - `UnsupportedUser`: another user than 0 while the engine is not root (422).
  * - `MissingTool`, `MountFailed`, `DiskFull`, `StartFailed`: this machine, now.
  * - `StdinClosed`: the command's input was closed before, or the command is over.
+ * - `NotRunning`: what was to be signalled is over, or the box that was to be entered is gone.
  *
  * @since 0.1.0
  * @category errors
@@ -78,7 +79,8 @@ export class BoxError extends Schema.TaggedError<BoxError>("contree-local/BoxErr
     "MountFailed",
     "DiskFull",
     "StartFailed",
-    "StdinClosed"
+    "StdinClosed",
+    "NotRunning"
   ),
   description: Schema.String
 }) {

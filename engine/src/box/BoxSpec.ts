@@ -24,20 +24,12 @@ export interface BoxFile {
 }
 
 /**
- * One run: which layers, which command, as whom, for how long.
+ * A command, as whom and where: the main one of a run, or one beside it.
  *
  * @since 0.1.0
  * @category models
  */
-export interface BoxSpec {
-  /** Names the run. Every process of its chain bears it on its command line. */
-  readonly operationId: string
-  /** Layer folders relative to the store, bottom first, e.g. `["l/1", "l/3"]`. */
-  readonly layers: ReadonlyArray<string>
-  /** What the run writes, relative to the store, e.g. `tmp/<operation>/u`. Exists and is empty. */
-  readonly upper: string
-  /** Overlayfs' own work folder, e.g. `tmp/<operation>/w`. Exists, is empty, and is never used again. */
-  readonly work: string
+export interface CommandSpec {
   readonly command: string
   readonly args: ReadonlyArray<string>
   /** Run `/bin/sh -c command args...` of the image. */
@@ -48,9 +40,26 @@ export interface BoxSpec {
   readonly cwd: string
   readonly uid: number
   readonly gid: number
-  readonly hostname: string
-  /** Bytes and then the end, or `"open"`: a pipe that `BoxHandle.writeStdin` feeds. */
+  /** Bytes and then the end, or `"open"`: a pipe that the `writeStdin` of its handle feeds. */
   readonly stdin: Uint8Array | "open"
+}
+
+/**
+ * One run: which layers, which command, for how long.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BoxSpec extends CommandSpec {
+  /** Names the run. Every process of its chain bears it on its command line. */
+  readonly operationId: string
+  /** Layer folders relative to the store, bottom first, e.g. `["l/1", "l/3"]`. */
+  readonly layers: ReadonlyArray<string>
+  /** What the run writes, relative to the store, e.g. `tmp/<operation>/u`. Exists and is empty. */
+  readonly upper: string
+  /** Overlayfs' own work folder, e.g. `tmp/<operation>/w`. Exists, is empty, and is never used again. */
+  readonly work: string
+  readonly hostname: string
   readonly files: ReadonlyArray<BoxFile>
   /** Bounds the command, from its start. */
   readonly timeoutSeconds: number

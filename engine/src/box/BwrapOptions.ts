@@ -74,7 +74,8 @@ export const run = (spec: BoxSpec, tools: Tools): Buffer =>
     ...kernel,
     ...["--dev", "/dev", "--perms", "1777", "--size", String(shmBytes), "--tmpfs", "/dev/shm"],
     ...["--dir", privateFolder, "--ro-bind", tools.busybox, shimBusybox],
-    ...(spec.uid === 0 && spec.gid === 0 ? [] : setpriv(tools)),
+    // for another user, and for every process that enters the box later
+    ...setpriv(tools),
     ...["--remount-ro", "/dev"],
     ...limits
   ])

@@ -18,6 +18,9 @@
  */
 import { shimBusybox } from "./Shim.js"
 
+/** What busybox' `time` is to report: the exit code, then what `ShimReport` reads. */
+export const timeFormat = "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r"
+
 /**
  * Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "", and
  * busybox when its shell does not prefer its own applets.
@@ -62,4 +65,4 @@ if [ ! -L mnt/etc ]; then
 fi
 exec 4<"$dir/args"
 exec "$bwrap" --args 4 $x -- ${shimBusybox} time -o /dev/fd/3 -f "report $op \${REPORT}" ${shimBusybox} sh /dev/fd/5
-`.replace("${REPORT}", "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r")
+`.replace("${REPORT}", timeFormat)

@@ -6,30 +6,61 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import { constants, openSync } from "node:fs"
+import { constants, openSync, readSync } from "node:fs"
 import * as Net from "node:net"
 
 /** A pipe to read from. */
 export interface FifoReader {
   /** The next piece, `undefined` at the end. One caller at a time. */
   readonly next: Effect.Effect<Uint8Array | undefined>
+  /**
+   * What the pipe holds now is the last that `next` gives. Whatever is written later is read and dropped: who writes it is
+   * not to be killed by a pipe without a reader.
+   */
+  readonly finish: () => void
+  /** Nobody has it open for writing any more, or it was closed here. */
+  readonly gone: Promise<void>
   readonly close: () => void
 }
 
 const pieceBytes = 65_536
+// the most that a pipe can hold; a writer that goes on must not be read for ever
+const maxPipeBytes = 1_048_576 + pieceBytes
+
+/** What is there, without waiting for more. */
+const readNow = (fd: number): Array<Uint8Array> => {
+  const pieces: Array<Uint8Array> = []
+  const buffer = Buffer.allocUnsafe(pieceBytes)
+  try {
+    for (let size = 0; size < maxPipeBytes;) {
+      const length = readSync(fd, buffer, 0, pieceBytes, null)
+      if (length === 0) break
+      pieces.push(Uint8Array.prototype.slice.call(buffer, 0, length))
+      size += length
+    }
+  } catch {
+    // EAGAIN: that was all
+  }
+  return pieces
+}
 
 /** Opens for reading, at once: needs no writer. Throws what `node:fs` throws. */
 export const openReader = (path: string): FifoReader => {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  const state: { pending?: Uint8Array; waiter?: (piece: Uint8Array | undefined) => void; ended: boolean } = {
-    ended: false
-  }
+  const ready: Array<Uint8Array> = []
+  let waiter: ((piece: Uint8Array | undefined) => void) | undefined
+  let ended = false
+  let finished = false
   let socket: Net.Socket | undefined
-  const take = (piece: Uint8Array | undefined): void => {
-    const waiter = state.waiter
-    delete state.waiter
-    if (waiter !== undefined) waiter(piece)
-    else if (piece !== undefined) state.pending = piece
+  let tellGone = (): void => {}
+  const gone = new Promise<void>((resolve) => {
+    tellGone = resolve
+  })
+  const serve = (): void => {
+    if (waiter === undefined || (ready.length === 0 && !ended && !finished)) return
+    const resume = waiter
+    waiter = undefined
+    resume(ready.shift())
   }
   // only now: libuv reads as soon as the socket exists, and without a writer that would be the end of the stream
   const open = (): Net.Socket => {
@@ -41,7 +72,9 @@ export const openReader = (path: string): FifoReader => {
       onread: {
         buffer: Buffer.allocUnsafe(pieceBytes),
         callback: (length, buffer) => {
-          take(Uint8Array.prototype.slice.call(buffer, 0, length))
+          if (finished) return true
+          ready.push(Uint8Array.prototype.slice.call(buffer, 0, length))
+          serve()
           return false
         }
       }
@@ -50,26 +83,33 @@ export const openReader = (path: string): FifoReader => {
     // a read error on a pipe is its end as far as anybody can tell; `close` follows
     created.on("error", () => {})
     created.on("close", () => {
-      state.ended = true
-      take(undefined)
+      ended = true
+      serve()
+      tellGone()
     })
     return created
   }
+  const flow = (): void => {
+    if (socket === undefined) socket = open()
+    else socket.resume()
+  }
   return {
+    gone,
     next: Effect.async((resume) => {
-      const pending = state.pending
-      if (pending !== undefined) {
-        delete state.pending
-        return resume(Effect.succeed(pending))
-      }
-      if (state.ended) return resume(Effect.succeed(undefined))
-      state.waiter = (piece) => resume(Effect.succeed(piece))
-      if (socket === undefined) socket = open()
-      else socket.resume()
+      if (ready.length > 0 || ended || finished) return resume(Effect.succeed(ready.shift()))
+      waiter = (piece) => resume(Effect.succeed(piece))
+      flow()
       return Effect.sync(() => {
-        delete state.waiter
+        waiter = undefined
       })
     }),
+    finish: () => {
+      if (ended || finished) return
+      ready.push(...readNow(fd))
+      finished = true
+      serve()
+      flow()
+    },
     close: () => {
       if (socket === undefined) socket = open()
       socket.destroy()

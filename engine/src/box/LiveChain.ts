@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Duplex, Readable } from "node:stream"
-import { children, commandPid, kill } from "./HostProcesses.js"
+import { children, commandPid, kill, signalGroup } from "./HostProcesses.js"
 import { chainPath } from "./Tools.js"
 
 /** How `unshare` itself ended: then everything in the pid namespace is dead. */
@@ -31,8 +31,23 @@ export interface LiveChain {
   readonly diagnostics: () => string
   /** Kills the command with its group, so that its report is written, and the box when that is not enough. */
   readonly killCommand: (pid: number) => void
+  /** Sends a signal to the command with its group; false when it is gone. */
+  readonly signalCommand: (pid: number, signal: number) => boolean
   /** Kills everything and waits until it is dead. */
   readonly killAll: () => Promise<void>
+  /** Kills this very process and its children, whatever else there may be. */
+  readonly killNow: () => void
+}
+
+/** Does it end within so many milliseconds? */
+export const exitsWithin = async (chain: LiveChain, millis: number): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), millis)
+  })
+  const inTime = await Promise.race([chain.exited.then(() => true), late])
+  clearTimeout(timer)
+  return inTime
 }
 
 const maxDiagnostics = 16_384
@@ -85,7 +100,9 @@ const stillborn = (error: Error): LiveChain => ({
   go: () => {},
   diagnostics: () => "",
   killCommand: () => {},
-  killAll: () => Promise.resolve()
+  signalCommand: () => false,
+  killAll: () => Promise.resolve(),
+  killNow: () => {}
 })
 
 /** Starts the programs. Does not throw: a program that cannot be started is an exit with an `error`. */
@@ -146,6 +163,15 @@ const watched = (child: ChildProcess): LiveChain => {
       const timer = setTimeout(() => void killAll(), graceMillis)
       void exited.then(() => clearTimeout(timer))
     },
-    killAll
+    signalCommand: (pid, signal) => {
+      const host = done || child.pid === undefined ? undefined : commandPid(child.pid, pid)
+      return host !== undefined && signalGroup(host, signal)
+    },
+    killAll,
+    killNow: () => {
+      if (done || child.pid === undefined) return
+      killBox()
+      kill(child.pid)
+    }
   }
 }

@@ -81,6 +81,12 @@ const create = (path: string): string => {
   }
 }
 
+/** Puts a process into a cgroup: not at once, since the kernel takes 10 to 20 ms for it. */
+export const join = (group: string, pid: number): Effect.Effect<void> =>
+  group === ""
+    ? Effect.void
+    : Effect.promise(() => Fs.writeFile(`${group}/cgroup.procs`, String(pid)).catch(() => {}))
+
 /** A cgroup for the time of `use`, `""` where there is none: a missing bound is no reason not to run. */
 export const withGroup = <A, E, R>(
   folder: string | undefined,

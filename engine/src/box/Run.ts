@@ -6,17 +6,20 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { BoxHandle, Handlers } from "./Box.js"
-import { BoxError, type BoxReport } from "./BoxReport.js"
+import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { commandLine, type Mode } from "./Chain.js"
-import { type FifoReader, type FifoWriter, openReader, openWriter } from "./Fifo.js"
 import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as PidsLimit from "./PidsLimit.js"
+import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
 import * as SizeMeter from "./SizeMeter.js"
+import * as Subprocess from "./Subprocess.js"
+import * as Subprocesses from "./Subprocesses.js"
 import type { Tools } from "./Tools.js"
+import { validateCommand } from "./Validate.js"
 
 /** What all runs of an engine share. */
 export interface Engine {
@@ -28,91 +31,23 @@ export interface Engine {
   readonly mountOptions: (spec: BoxSpec) => string
 }
 
-interface Pipes {
-  readonly stdout: FifoReader
-  readonly stderr: FifoReader
-  readonly report: FifoReader
-  readonly stdin: FifoWriter | undefined
-}
-
 // no machine is so slow; a mount that hangs would otherwise hold the run for ever
 const startMillis = 300_000
 const maxDelayMillis = 2_147_483_647
 
-const openPipes = (engine: Engine, spec: BoxSpec): Effect.Effect<Pipes, BoxError> =>
-  Effect.try({
-    try: () => {
-      const folder = `${engine.store}/${RunFolder.folderOf(spec)}`
-      const opened: Array<{ readonly close: () => void }> = []
-      const keep = <A extends { readonly close: () => void }>(pipe: A): A => {
-        opened.push(pipe)
-        return pipe
-      }
-      try {
-        return {
-          stdout: keep(openReader(`${folder}/o`)),
-          stderr: keep(openReader(`${folder}/e`)),
-          report: keep(openReader(`${folder}/r`)),
-          stdin: spec.stdin === "open" ? keep(openWriter(`${folder}/i`)) : undefined
-        }
-      } catch (cause) {
-        opened.forEach((pipe) => pipe.close())
-        throw cause
-      }
-    },
-    catch: (cause) => RunFolder.systemError("opening the pipes of the run", cause)
-  })
-
-const closePipes = (pipes: Pipes): Effect.Effect<void> =>
-  Effect.sync(() => {
-    pipes.stdout.close()
-    pipes.stderr.close()
-    pipes.report.close()
-    pipes.stdin?.close()
-  })
-
-/** Text of a pipe up to its end or to a limit; what is over the limit is read and dropped. */
-const readText = (pipe: FifoReader, limit: number, enough: (text: string) => boolean): Effect.Effect<string> =>
-  Effect.gen(function*() {
-    const pieces: Array<Uint8Array> = []
-    let size = 0
-    while (true) {
-      const piece = yield* pipe.next
-      if (piece === undefined) break
-      if (size < limit) pieces.push(piece.subarray(0, limit - size))
-      size += piece.length
-      if (enough(Buffer.concat(pieces).toString("utf8"))) break
-    }
-    return Buffer.concat(pieces).toString("utf8")
-  })
-
-const pump = (pipe: FifoReader, stream: "stdout" | "stderr", handlers: Handlers): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    while (true) {
-      const piece = yield* pipe.next
-      if (piece === undefined) return
-      yield* handlers.onOutput(stream, piece)
-    }
-  })
-
-const makeHandle = (pid: number, stdin: FifoWriter | undefined): BoxHandle => ({
+const handleOf = (
+  engine: Engine,
+  chain: LiveChain.LiveChain,
+  pid: number,
+  stdin: Pipes.Pipes["stdin"],
+  others: Subprocesses.Subprocesses
+): BoxHandle => ({
   pid,
-  writeStdin: (bytes, close) =>
-    Effect.gen(function*() {
-      if (stdin === undefined) {
-        return yield* new BoxError({
-          reason: "StdinClosed",
-          description: "the run was started with its input complete: start it with an open one to write to it"
-        })
-      }
-      if (bytes.length > 0) {
-        yield* Effect.mapError(
-          stdin.write(bytes),
-          (error) => new BoxError({ reason: "StdinClosed", description: `writing to the command: ${error.message}` })
-        )
-      }
-      if (close) yield* stdin.end
-    })
+  writeStdin: Pipes.writeStdin(stdin),
+  signal: (signal) =>
+    Effect.suspend(() => chain.signalCommand(pid, signal) ? Effect.void : Effect.fail(Subprocess.notRunning())),
+  exec: others.exec,
+  validate: (other) => validateCommand(other, engine.mode)
 })
 
 /** What the engine does to a command that takes too long or writes too much. */
@@ -164,19 +99,21 @@ const started = (
   spec: BoxSpec,
   handlers: Handlers,
   chain: LiveChain.LiveChain,
-  pipes: Pipes,
+  cgroup: string,
+  pipes: Pipes.Pipes,
   pid: number,
   first: string
 ): Effect.Effect<BoxReport> =>
   Effect.suspend(() => {
     const startedAt = performance.now()
     const guard = watch(engine, spec, chain, pid)
+    const others = Subprocesses.make({ ...engine, spec, chain, cgroup })
     return Effect.gen(function*() {
-      yield* handlers.onSpawn(makeHandle(pid, pipes.stdin))
+      yield* handlers.onSpawn(handleOf(engine, chain, pid, pipes.stdin, others))
       const [, , text, exit] = yield* Effect.all([
-        pump(pipes.stdout, "stdout", handlers),
-        pump(pipes.stderr, "stderr", handlers),
-        readText(pipes.report, maxReportBytes, () => false),
+        Pipes.pump(pipes.stdout, (bytes) => handlers.onOutput("stdout", bytes)),
+        Pipes.pump(pipes.stderr, (bytes) => handlers.onOutput("stderr", bytes)),
+        Pipes.readText(pipes.report, maxReportBytes, () => false),
         Effect.promise(() => chain.exited)
       ], { concurrency: "unbounded" })
       const interventions = yield* guard.finish
@@ -190,7 +127,7 @@ const started = (
         rssFactor: engine.tools.rssFactor,
         interventions
       })
-    }).pipe(Effect.ensuring(guard.stop))
+    }).pipe(Effect.ensuring(guard.stop), Effect.ensuring(others.close))
   })
 
 const notStarted = (
@@ -208,7 +145,8 @@ const supervise = (
   engine: Engine,
   spec: BoxSpec,
   handlers: Handlers,
-  chain: LiveChain.LiveChain
+  chain: LiveChain.LiveChain,
+  cgroup: string
 ): Effect.Effect<BoxReport, BoxError> =>
   Effect.gen(function*() {
     const slow = setTimeout(() => void chain.killAll(), startMillis)
@@ -219,18 +157,18 @@ const supervise = (
       return yield* notStarted(engine, chain, hello, Effect.succeed(""))
     }
     return yield* Effect.acquireUseRelease(
-      openPipes(engine, spec),
+      Pipes.open(`${engine.store}/${RunFolder.folderOf(spec)}`, RunFolder.stdinKind(spec)),
       (pipes) =>
         Effect.gen(function*() {
           chain.go()
-          const first = yield* readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
+          const first = yield* Pipes.readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
           yield* stopSlow
           const pid = /^pid (\d+)\n/.exec(first)?.[1]
           return pid === undefined
-            ? yield* notStarted(engine, chain, first, readText(pipes.stderr, maxReportBytes, () => false))
-            : yield* started(engine, spec, handlers, chain, pipes, Number(pid), first)
+            ? yield* notStarted(engine, chain, first, Pipes.readText(pipes.stderr, maxReportBytes, () => false))
+            : yield* started(engine, spec, handlers, chain, cgroup, pipes, Number(pid), first)
         }),
-      closePipes
+      Pipes.close
     ).pipe(Effect.ensuring(stopSlow))
   })
 
@@ -254,7 +192,7 @@ export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.E
     PidsLimit.withGroup(engine.cgroup, spec.operationId, (cgroup) =>
       Effect.acquireUseRelease(
         Effect.sync(() => launch(engine, spec, cgroup)),
-        (chain) => supervise(engine, spec, handlers, chain),
+        (chain) => supervise(engine, spec, handlers, chain, cgroup),
         (chain) => Effect.promise(() => chain.killAll())
       ))
   )

@@ -8,7 +8,7 @@ import * as FsSync from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname } from "node:path/posix"
 import { BoxError } from "./BoxReport.js"
-import type { BoxSpec } from "./BoxSpec.js"
+import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import * as BwrapOptions from "./BwrapOptions.js"
 import type { Mode } from "./Chain.js"
 import * as Shim from "./Shim.js"
@@ -18,7 +18,7 @@ import type { Tools } from "./Tools.js"
 export const folderOf = (spec: BoxSpec): string => `${dirname(spec.upper)}/s`
 
 /** How the command's standard input is made. */
-export const stdinKind = (spec: BoxSpec): "null" | "file" | "pipe" =>
+export const stdinKind = (spec: CommandSpec): "null" | "file" | "pipe" =>
   spec.stdin === "open" ? "pipe" : spec.stdin.length === 0 ? "null" : "file"
 
 /** A failed system call as a `BoxError`. */
@@ -66,6 +66,14 @@ const gatherContents = async (folder: string, spec: BoxSpec): Promise<void> => {
   }
 }
 
+/** Input that is complete, as the file `i`. */
+const writeInput = async (folder: string, spec: CommandSpec): Promise<void> => {
+  if (spec.stdin === "open" || spec.stdin.length === 0) return
+  await Fs.writeFile(`${folder}/i`, spec.stdin, { mode: 0o600, flag: "wx" })
+  // another user than root may open /dev/stdin again, whatever the engine's umask is
+  await Fs.chmod(`${folder}/i`, 0o644)
+}
+
 // Small files at once: each takes microseconds on the local disk that a store is on, and a detour over Node's threads
 // takes many times that on a busy machine. What may be large takes the detour.
 const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Promise<void> => {
@@ -74,16 +82,12 @@ const write = async (store: string, spec: BoxSpec, mode: Mode, tools: Tools): Pr
     FsSync.writeFileSync(`${folder}/${name}`, content, { mode: 0o600, flag: "wx" })
   copyRootAttributes(store, spec, mode)
   put("args", BwrapOptions.run(spec, tools))
-  put("script", Shim.script(spec, tools))
+  put("script", Shim.script(spec, spec.maxLayerBytes, tools))
   put("hostname", `${spec.hostname}\n`)
   put("hosts", hosts(spec.hostname))
   const resolv = spec.network === "host" ? readResolvConf() : ""
   if (resolv !== "") put("resolv.conf", resolv)
-  if (spec.stdin !== "open" && spec.stdin.length > 0) {
-    await Fs.writeFile(`${folder}/i`, spec.stdin, { mode: 0o600, flag: "wx" })
-    // another user than root may open /dev/stdin again, whatever the engine's umask is
-    await Fs.chmod(`${folder}/i`, 0o644)
-  }
+  await writeInput(folder, spec)
   if (spec.files.length > 0) {
     await gatherContents(folder, spec)
     put("place", Shim.placeScript(spec.files, tools))
@@ -97,6 +101,37 @@ const remove = (folder: string): void => {
   } catch {
     // the folder of the whole operation goes next, or with the next cleaning
   }
+}
+
+/** The folder of a command beside the main one: in the run's own, for the time of `use`. */
+export const withSubfolder = <A, E, R>(
+  options: {
+    readonly store: string
+    readonly run: BoxSpec
+    readonly name: string
+    readonly spec: CommandSpec
+    readonly tools: Tools
+  },
+  use: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | BoxError, R> => {
+  const folder = `${options.store}/${folderOf(options.run)}/${options.name}`
+  const tried = `preparing the process in ${folder}`
+  return Effect.acquireUseRelease(
+    Effect.try({
+      try: () => FsSync.mkdirSync(folder, { mode: 0o700 }),
+      catch: (cause) => systemError(tried, cause)
+    }),
+    () =>
+      Effect.uninterruptible(Effect.tryPromise({
+        try: () => {
+          const text = Shim.script(options.spec, options.run.maxLayerBytes, options.tools)
+          FsSync.writeFileSync(`${folder}/script`, text, { mode: 0o600, flag: "wx" })
+          return writeInput(folder, options.spec)
+        },
+        catch: (cause) => systemError(tried, cause)
+      })).pipe(Effect.zipRight(use)),
+    () => Effect.sync(() => remove(folder))
+  )
 }
 
 /** Makes the folder for the time of `use`; whatever happens in there, it is gone afterwards. */

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { BoxFile, BoxSpec } from "./BoxSpec.js"
+import type { BoxFile, CommandSpec } from "./BoxSpec.js"
 import { quote, words } from "./ShellText.js"
 import type { Tools } from "./Tools.js"
 
@@ -40,20 +40,23 @@ find() {
 }
 `
 
-const becomeUser = (spec: BoxSpec, tools: Tools): string => {
-  if (spec.uid === 0 && spec.gid === 0) return ""
-  const setpriv = `${privateFolder}/setpriv --reuid ${spec.uid} --regid ${spec.gid} --clear-groups `
-  return tools.setprivLoader === undefined
-    ? setpriv
-    : `${privateFolder}/loader --library-path ${privateFolder}/lib ${setpriv}`
-}
+/** The host's setpriv as it is started in a box: with a loader and libraries of its own, which no image changes. */
+export const setprivInside = (tools: Tools): ReadonlyArray<string> => [
+  ...(tools.setprivLoader === undefined ? [] : [`${privateFolder}/loader`, "--library-path", `${privateFolder}/lib`]),
+  `${privateFolder}/setpriv`
+]
+
+const becomeUser = (spec: CommandSpec, tools: Tools): string =>
+  spec.uid === 0 && spec.gid === 0
+    ? ""
+    : `${setprivInside(tools).join(" ")} --reuid ${spec.uid} --regid ${spec.gid} --clear-groups `
 
 // FSIZE counts blocks of 512 bytes. One more than the cap: a file that is cut there makes the layer exceed it, and the
 // meter says so
 const fileSizeBlocks = (bytes: number): number => Math.floor(bytes / 512) + 1
 
-/** The text for a run. */
-export const script = (spec: BoxSpec, tools: Tools): string => {
+/** The text for a command. `maxLayerBytes` bounds a single file. */
+export const script = (spec: CommandSpec, maxLayerBytes: number, tools: Tools): string => {
   const cwd = spec.cwd === "" ? "/" : spec.cwd
   const command = spec.shell ? "/bin/sh" : spec.command
   const args = spec.shell ? ["-c", spec.command, ...spec.args] : spec.args
@@ -69,7 +72,7 @@ export const script = (spec: BoxSpec, tools: Tools): string => {
     "[ -d \"$w\" ] || refuse 1 \"working directory $w: Not a directory\"",
     "cd -P -- \"$w\" 2>/dev/null || refuse 1 \"working directory $w: Permission denied\"",
     "case $c in */*) usable \"$c\"; r=$c ;; *) find ;; esac",
-    `ulimit -f ${fileSizeBlocks(spec.maxLayerBytes)}`,
+    `ulimit -f ${fileSizeBlocks(maxLayerBytes)}`,
     "exec 3>&- 5>&-",
     // env sets the environment last, so that no other program of the shim sees LD_PRELOAD and the like;
     // setsid stands between it and the command because env would take a path with `=` for a variable

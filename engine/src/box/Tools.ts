@@ -19,6 +19,8 @@ export interface Tools {
   readonly bwrap: string
   readonly unshare: string
   readonly setpriv: string
+  /** For the second process of a box, and those after it. */
+  readonly nsenter: string
   /** Static, so that it runs inside any image. */
   readonly busybox: string
   /** Its shell runs applets without looking at PATH and without an exec: several milliseconds a run. */
@@ -53,6 +55,7 @@ const packages: Record<string, string> = {
   bwrap: "bubblewrap",
   unshare: "util-linux",
   setpriv: "util-linux",
+  nsenter: "util-linux",
   busybox: "busybox-static"
 }
 
@@ -168,7 +171,8 @@ const rssFactor = (busybox: string): Effect.Effect<number> =>
 export const find = {
   bwrap: findTool("bwrap", ["--args", "--perms", "--size", "--cap-add", "--remount-ro"]),
   unshare: findTool("unshare", ["--kill-child", "--map-root-user"]),
-  setpriv: findTool("setpriv", ["--pdeathsig", "--reuid", "--clear-groups"]),
+  setpriv: findTool("setpriv", ["--pdeathsig", "--reuid", "--clear-groups", "--bounding-set", "--ambient-caps"]),
+  nsenter: findTool("nsenter", ["--preserve-credentials", "--cgroup"]),
   busybox: findBusybox
 } as const
 
@@ -186,11 +190,13 @@ export const resolve: Effect.Effect<Tools, EngineError> = Effect.gen(function*()
   const bwrap = yield* find.bwrap
   const unshare = yield* find.unshare
   const setpriv = yield* find.setpriv
+  const nsenter = yield* find.nsenter
   const busybox = yield* find.busybox
   return {
     bwrap,
     unshare,
     setpriv,
+    nsenter,
     busybox,
     prefersApplets: yield* prefersApplets(busybox),
     ...(yield* libraries(setpriv)),

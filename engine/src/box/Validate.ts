@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { BoxError } from "./BoxReport.js"
-import type { BoxFile, BoxSpec } from "./BoxSpec.js"
+import type { BoxFile, BoxSpec, CommandSpec } from "./BoxSpec.js"
 
 /** The kernel's bound for one argument or one `NAME=value`, less its NUL. */
 export const maxWordBytes = 131_071
@@ -44,7 +44,7 @@ const first = (checks: Iterable<() => Complaint>): Complaint => {
   return undefined
 }
 
-const command = (spec: BoxSpec): Complaint =>
+const command = (spec: CommandSpec): Complaint =>
   first([
     () => spec.command === "" && !spec.shell ? "the command is empty" : undefined,
     () => word("the command", spec.command),
@@ -55,7 +55,7 @@ const command = (spec: BoxSpec): Complaint =>
     ...spec.args.map((arg, index) => () => word(`argument ${index + 1}`, arg))
   ])
 
-const environment = (spec: BoxSpec): Complaint => {
+const environment = (spec: CommandSpec): Complaint => {
   const entries = Object.entries(spec.env)
   return first([
     () => entries.length > maxVariables ? `${entries.length} variables; the limit is ${maxVariables}` : undefined,
@@ -68,7 +68,7 @@ const environment = (spec: BoxSpec): Complaint => {
   ])
 }
 
-const total = (spec: BoxSpec): Complaint => {
+const total = (spec: CommandSpec): Complaint => {
   const size = [spec.command, ...spec.args].reduce((sum, arg) => sum + bytes(arg) + 9, 0) +
     Object.entries(spec.env).reduce((sum, [name, value]) => sum + bytes(name) + bytes(value) + 10, 0)
   return size > maxTotalBytes
@@ -76,16 +76,20 @@ const total = (spec: BoxSpec): Complaint => {
     : undefined
 }
 
-const place = (spec: BoxSpec): Complaint =>
+const place = (spec: CommandSpec): Complaint =>
   first([
     () => spec.cwd !== "" && !spec.cwd.startsWith("/") ? `cwd ${shown(spec.cwd)} is not absolute` : undefined,
     () =>
       hasNul(spec.cwd) || bytes(spec.cwd) > 4_095 ? "cwd contains a NUL byte or is longer than 4095 bytes" : undefined,
+    () => isId(spec.uid) && isId(spec.gid) ? undefined : `uid and gid are whole numbers from 0 to ${maxId}`
+  ])
+
+const limits = (spec: BoxSpec): Complaint =>
+  first([
     () =>
       /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/.test(spec.hostname)
         ? undefined
         : `${shown(spec.hostname)} is no host name: letters, digits, dots and dashes, 1 to 64 of them`,
-    () => isId(spec.uid) && isId(spec.gid) ? undefined : `uid and gid are whole numbers from 0 to ${maxId}`,
     () => spec.timeoutSeconds > 0 && Number.isFinite(spec.timeoutSeconds) ? undefined : "the timeout is not positive",
     () =>
       spec.maxLayerBytes > 0 && Number.isSafeInteger(spec.maxLayerBytes) ? undefined : "max_layer_bytes is not positive"
@@ -133,27 +137,41 @@ const layers = (spec: BoxSpec, options: string): Complaint =>
         : undefined
   ])
 
-const user = (spec: BoxSpec): Complaint => {
-  const other = [spec, ...spec.files].find((owner) => owner.uid !== 0 || owner.gid !== 0)
+const user = (owners: ReadonlyArray<{ readonly uid: number; readonly gid: number }>): Complaint => {
+  const other = owners.find((owner) => owner.uid !== 0 || owner.gid !== 0)
   return other === undefined
     ? undefined
     : `uid ${other.uid} and gid ${other.gid}: an engine that is not root has a single user in its boxes. Use 0 and 0, ` +
       "or start the engine as root"
 }
 
-/** What is wrong with a run, if anything. `options` are the mount options it would get. */
-export const validate = (spec: BoxSpec, mode: "root" | "user", options: string): Effect.Effect<void, BoxError> => {
-  const invalid = first([
-    () => layers(spec, options),
-    () => command(spec),
-    () => environment(spec),
-    () => total(spec),
-    () => place(spec),
-    () => files(spec)
-  ])
+const verdict = (invalid: Complaint, unsupported: Complaint): Effect.Effect<void, BoxError> => {
   if (invalid !== undefined) return Effect.fail(new BoxError({ reason: "InvalidSpec", description: invalid }))
-  const unsupported = mode === "user" ? user(spec) : undefined
   return unsupported === undefined
     ? Effect.void
     : Effect.fail(new BoxError({ reason: "UnsupportedUser", description: unsupported }))
 }
+
+const anyCommand = (spec: CommandSpec): Complaint =>
+  first([
+    () => command(spec),
+    () => environment(spec),
+    () => total(spec),
+    () => place(spec)
+  ])
+
+/** What is wrong with a process beside the main one, if anything. */
+export const validateCommand = (spec: CommandSpec, mode: "root" | "user"): Effect.Effect<void, BoxError> =>
+  verdict(anyCommand(spec), mode === "user" ? user([spec]) : undefined)
+
+/** What is wrong with a run, if anything. `options` are the mount options it would get. */
+export const validate = (spec: BoxSpec, mode: "root" | "user", options: string): Effect.Effect<void, BoxError> =>
+  verdict(
+    first([
+      () => layers(spec, options),
+      () => anyCommand(spec),
+      () => limits(spec),
+      () => files(spec)
+    ]),
+    mode === "user" ? user([spec, ...spec.files]) : undefined
+  )

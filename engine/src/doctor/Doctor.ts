@@ -66,6 +66,7 @@ const toolChecks = Effect.gen(function*() {
     one("bubblewrap", Tools.find.bwrap, ["--version"]),
     one("unshare", Tools.find.unshare, ["--version"]),
     one("setpriv", Tools.find.setpriv, ["--version"]),
+    one("nsenter", Tools.find.nsenter, ["--version"]),
     one("busybox", Tools.find.busybox, ["--help"])
   ], { concurrency: "unbounded" })
 })

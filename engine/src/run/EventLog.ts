@@ -175,6 +175,8 @@ const create = (
 const writer = (clock: Clock.Clock, operationId: string, fd: number, live: Live): Writer => {
   let next = 0
   const unsafeAppend = (type: string, spid: number, data: Record<string, unknown>): void => {
+    // its descriptor may be another file's by now
+    if (live.ended) throw failure(operationId)(new Error("it is closed"))
     const ts = fromNanos(clock.unsafeCurrentTimeNanos())
     const line = Buffer.from(`${JSON.stringify({ id: next, ts, type, spid, data })}\n`)
     try {

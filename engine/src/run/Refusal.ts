@@ -43,6 +43,14 @@ export const badRequest: (error: string) => Refusal = refusal(400)
 export const unauthorized: (error: string) => Refusal = refusal(401)
 
 /**
+ * Whoever asks may not.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forbidden: (error: string) => Refusal = refusal(403)
+
+/**
  * There is no such thing.
  *
  * @since 0.1.0
@@ -106,3 +114,12 @@ export const unavailable: (error: string) => Refusal = refusal(503)
  */
 export const tooMany = (error: string, retryAfterSeconds: number): Refusal =>
   new Refusal({ status: 429, error, retryAfterSeconds })
+
+/**
+ * It is not ready for this yet; nothing was begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tooEarly = (error: string, retryAfterSeconds: number): Refusal =>
+  new Refusal({ status: 425, error, retryAfterSeconds })

@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
 import { machine, release } from "node:os"
 import type { BoxReport, BoxResources } from "../box/BoxReport.js"
+import type { CommandSpec } from "../box/BoxSpec.js"
 import * as Environment from "./Environment.js"
+import type { EventLogError, Writer } from "./EventLog.js"
 import type { OutputChunk } from "./OutputCut.js"
 import * as OutputCut from "./OutputCut.js"
 import type { RunPlan } from "./RunPlan.js"
@@ -59,26 +62,38 @@ export const network = (text: string = textOf("/proc/net/dev")): Payload => ({
   })
 })
 
-/** The command begins. */
-export const spawn = (plan: RunPlan, pid: number): Payload => {
-  const { request, spec } = plan
+/** What an event says of a process that begins. */
+export interface Begun {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly shell: boolean
+  readonly truncateAt: number
+  readonly spec: CommandSpec
+  /** 0 where nothing but the end of the run bounds it. */
+  readonly timeoutSeconds: number
+}
+
+/** A process begins. */
+export const spawn = (process: Begun, pid: number): Payload => {
+  const { spec } = process
   return {
     pid,
-    command: request.shell ? "/bin/sh" : request.command,
-    args: request.shell ? ["-c", request.command, ...request.args] : request.args,
-    shell: request.shell,
+    command: process.shell ? "/bin/sh" : process.command,
+    args: process.shell ? ["-c", process.command, ...process.args] : process.args,
+    shell: process.shell,
     cwd: spec.cwd === "" ? "/" : spec.cwd,
     uid: spec.uid,
     gid: spec.gid,
-    timeout: spec.timeoutSeconds,
-    truncate_at: request.truncateAt,
+    timeout: process.timeoutSeconds,
+    truncate_at: process.truncateAt,
     env: Environment.redact(spec.env)
   }
 }
 
-/** What the command was given to read, cut like output is. */
-export const stdin = (plan: RunPlan): ReadonlyArray<OutputChunk> =>
-  OutputCut.make(plan.request.truncateAt).take(plan.request.firstInput)
+/** What a process was given to read, complete, cut like output is. */
+export const stdin = (
+  process: { readonly firstInput: Uint8Array; readonly truncateAt: number }
+): ReadonlyArray<OutputChunk> => OutputCut.make(process.truncateAt).take(process.firstInput)
 
 const resource = (resources: BoxResources | undefined): Payload => ({
   user_time_us: resources?.userTimeUs ?? -1,
@@ -115,6 +130,19 @@ export const truncated = (stream: "stdout" | "stderr", cut: OutputCut.OutputCut)
   bytes_emitted: cut.emitted(),
   bytes_dropped: cut.dropped()
 })
+
+/** The events of those streams of a process that were cut. */
+export const writeTruncated = (
+  writer: Writer,
+  spid: number,
+  cuts: { readonly stdout: OutputCut.OutputCut; readonly stderr: OutputCut.OutputCut }
+): Effect.Effect<void, EventLogError> =>
+  Effect.forEach(
+    ["stdout", "stderr"] as const,
+    (stream) =>
+      cuts[stream].dropped() > 0 ? writer.append("truncated", spid, truncated(stream, cuts[stream])) : Effect.void,
+    { discard: true }
+  )
 
 /** The run wrote more than it may. */
 export const sizeCap = (cap: { readonly limitBytes: number; readonly fileSize: number }): Payload => ({

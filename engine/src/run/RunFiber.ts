@@ -10,14 +10,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import type { BoxHandle, Handlers, Launcher } from "../box/Box.js"
+import type { Handlers, Launcher } from "../box/Box.js"
 import type { BoxReport } from "../box/BoxReport.js"
 import type { OperationFields } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { EventLogError, Writer } from "./EventLog.js"
+import * as LiveProcess from "./LiveProcess.js"
 import * as Moment from "./Moment.js"
 import * as OutputCut from "./OutputCut.js"
+import * as Processes from "./Processes.js"
 import * as RunEvents from "./RunEvents.js"
 import * as RunOutcome from "./RunOutcome.js"
 import type { RunPlan } from "./RunPlan.js"
@@ -34,6 +36,7 @@ export const active: ReadonlyArray<string> = ["PENDING", "ASSIGNED", "EXECUTING"
 export interface Entry {
   readonly plan: RunPlan
   readonly writer: Writer
+  readonly processes: Processes.Processes
   /** Ends the log for its followers; nothing can be written to it afterwards. */
   readonly endLog: Effect.Effect<void>
   stopped: RunOutcome.Stopped
@@ -84,6 +87,8 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
     yield* Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.interruptible(Scope.extend(execute(machine, entry), workspace)))
       entry.finishing = true
+      // those beside the command died with the box: what is still to be said of them comes before its end
+      yield* entry.processes.close
       const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
       // first of all: on a full disk this may be the very room that the row needs
       if (outcome._tag !== "Ended" || !outcome.keep) yield* release
@@ -120,10 +125,7 @@ const execute = (
       launcher.run(plan.spec, handlers(store, entry, cuts, broken, scope)),
       Deferred.await(broken)
     )
-    for (const stream of ["stdout", "stderr"] as const) {
-      const cut = cuts[stream]
-      if (cut.dropped() > 0) yield* writer.append("truncated", 1, RunEvents.truncated(stream, cut))
-    }
+    yield* RunEvents.writeTruncated(writer, Processes.mainSpid, cuts)
     if (!report.killedFromOutside) yield* writer.append("exit", 1, RunEvents.exit(report))
     if (Option.isSome(report.sizeCap)) yield* writer.append("size_cap", 0, RunEvents.sizeCap(report.sizeCap.value))
     return report
@@ -132,25 +134,24 @@ const execute = (
 /** The box cannot be told that nobody writes its story down any more: `broken` ends it instead. */
 const handlers = (
   store: Store,
-  { plan, writer }: Entry,
+  { plan, processes, writer }: Entry,
   cuts: { readonly stdout: OutputCut.OutputCut; readonly stderr: OutputCut.OutputCut },
   broken: Deferred.Deferred<never, RunOutcome.RunError>,
   scope: Scope.Scope
 ): Handlers => {
   const orBreak = (effect: Effect.Effect<void, StoreError | EventLogError>): Effect.Effect<void> =>
     Effect.catchAll(effect, (error) => Effect.asVoid(Deferred.fail(broken, error)))
-  const feed = (handle: BoxHandle): Effect.Effect<void> =>
-    plan.request.stdin === "open" && plan.request.firstInput.length > 0
-      // a command that does not read must not hold up its own output
-      ? Effect.asVoid(Effect.forkIn(Effect.ignore(handle.writeStdin(plan.request.firstInput, false)), scope))
-      : Effect.void
   return {
     onSpawn: (handle) =>
       orBreak(Effect.gen(function*() {
         yield* store.operations.transition(plan.operationId, ["ASSIGNED"], "EXECUTING")
-        yield* writer.append("spawn", 1, RunEvents.spawn(plan, handle.pid))
-        for (const chunk of RunEvents.stdin(plan)) yield* writer.append("stdin", 1, { ...chunk })
-        yield* feed(handle)
+        const { request, spec } = plan
+        const begun = { ...request, spec, timeoutSeconds: spec.timeoutSeconds }
+        yield* writer.append("spawn", Processes.mainSpid, RunEvents.spawn(begun, handle.pid))
+        const main = processes.attach(handle, (error) => Effect.asVoid(Deferred.fail(broken, error)))
+        const fork = (feeding: Effect.Effect<void, EventLogError>): Effect.Effect<void> =>
+          Effect.asVoid(Effect.forkIn(orBreak(feeding), scope))
+        yield* LiveProcess.feedFirst(main, request, writer, fork)
       })),
     onOutput: (stream, bytes) =>
       orBreak(Effect.forEach(

@@ -33,6 +33,10 @@ export interface RunPlan {
   readonly imageId: ImageId
   readonly request: RunRequest
   readonly spec: BoxSpec
+  /** What the image of this run kept of its environment. */
+  readonly keptEnv: Readonly<Record<string, string>>
+  /** The home folder of a user, by the image. */
+  readonly homeOf: (uid: number) => string
   /** What stays with an image that this run makes. */
   readonly envToKeep: Readonly<Record<string, string>>
 }
@@ -117,7 +121,8 @@ export const make = (
     )
     yield* Destination.check(tree, inImage)
     const operationId = OperationId.make(randomUUID())
-    const home = Environment.homeOf(request.uid, yield* passwdOf(tree))
+    const passwd = yield* passwdOf(tree)
+    const homeOf = (uid: number): string => Environment.homeOf(uid, passwd)
     const spec: BoxSpec = {
       operationId,
       layers,
@@ -126,7 +131,7 @@ export const make = (
       command: request.command,
       args: request.args,
       shell: request.shell,
-      env: Environment.complete({ kept: image.env, requested: request.env, home }),
+      env: Environment.complete({ kept: image.env, requested: request.env, home: homeOf(request.uid) }),
       cwd: request.cwd,
       uid: request.uid,
       gid: request.gid,
@@ -142,5 +147,5 @@ export const make = (
       (error) => error.reason === "UnsupportedUser" ? unprocessable(error.description) : badRequest(error.description)
     )
     const envToKeep = request.preserveEnv ? Environment.merge(image.env, request.env) : image.env
-    return { operationId, imageId: image.id, request, spec, envToKeep }
+    return { operationId, imageId: image.id, request, spec, keptEnv: image.env, homeOf, envToKeep }
   })

@@ -109,7 +109,8 @@ const within = (
 
 const noInput = new Uint8Array(0)
 
-const stdinOf = (
+/** Input that is complete, or open with what it brought. */
+export const stdinOf = (
   stdin: Wire.InstanceSpawnRequest["stdin"]
 ): Effect.Effect<Pick<RunRequest, "stdin" | "firstInput">, Refusal> => {
   if (stdin === null || stdin === undefined) return Effect.succeed({ stdin: noInput, firstInput: noInput })
@@ -117,6 +118,10 @@ const stdinOf = (
   if (bytes === undefined) return Effect.fail(badRequest("stdin.value is not valid base64"))
   return Effect.succeed({ stdin: stdin.close === false ? "open" : bytes, firstInput: bytes })
 }
+
+/** How much of each output stream is kept. */
+export const truncateAtOf = (value: number | null | undefined): Effect.Effect<number, Refusal> =>
+  within("truncate_output_at", value, limits.defaultTruncateAt, 0, limits.maxTruncateAt)
 
 const filesOf = (files: Wire.InstanceSpawnRequest["files"]): Effect.Effect<ReadonlyArray<RequestedFile>, Refusal> => {
   const seen = new Set<string>()
@@ -198,13 +203,7 @@ export const make = (
         1,
         limits.maxTimeoutSeconds
       ),
-      truncateAt: yield* within(
-        "truncate_output_at",
-        wire.truncate_output_at,
-        limits.defaultTruncateAt,
-        0,
-        limits.maxTruncateAt
-      ),
+      truncateAt: yield* truncateAtOf(wire.truncate_output_at),
       maxLayerBytes: yield* within(
         "resources_limits.max_layer_bytes",
         wire.resources_limits?.max_layer_bytes,

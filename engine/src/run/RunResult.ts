@@ -91,7 +91,10 @@ const resourcesOf = (exit: Event.Payload<"exit">): Record<string, number> => ({
   cost: 0
 })
 
-const render = (gathered: Gathered): Record<string, unknown> => {
+// what was killed along with its sandbox
+const killed = 9
+
+const render = (gathered: Gathered, over: boolean): Record<string, unknown> => {
   const { exit } = gathered
   const stream = (name: "stdout" | "stderr"): unknown => ({
     ...whole(gathered[name]),
@@ -102,7 +105,7 @@ const render = (gathered: Gathered): Record<string, unknown> => {
     state: {
       exit_code: exit?.code ?? -1,
       pid: gathered.pid,
-      signal: exit?.signal ?? -1,
+      signal: exit?.signal ?? (over ? killed : -1),
       timed_out: exit?.timed_out ?? false,
       core_dump: exit?.core_dump ?? false,
       stopped: false,
@@ -115,7 +118,8 @@ const render = (gathered: Gathered): Record<string, unknown> => {
 
 /**
  * The `InstanceResult` of process `spid` as the wire shows it, of what is in the log by now: -1 for code and signal of a
- * process that goes on. `null` when it has not begun, or there is no log.
+ * process that goes on. `null` when it has not begun, or there is no log. With `over`, a process whose end nobody wrote
+ * down is one that was killed with its sandbox: whoever asks until it has ended must not ask for ever.
  *
  * @since 0.1.0
  * @category constructors
@@ -123,7 +127,8 @@ const render = (gathered: Gathered): Record<string, unknown> => {
 export const fromLog = (
   log: EventLog,
   operationId: string,
-  spid: number
+  spid: number,
+  options: { readonly over?: boolean | undefined } = {}
 ): Effect.Effect<Record<string, unknown> | null, EventLogError> => {
   const gathered: Gathered = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
   return log.read(operationId).pipe(
@@ -136,7 +141,7 @@ export const fromLog = (
       )
     ),
     Effect.as(gathered),
-    Effect.map((found) => found.pid === -1 ? null : render(found)),
+    Effect.map((found) => found.pid === -1 ? null : render(found, options.over === true)),
     Effect.catchAll((error) => error.missing ? Effect.succeed(null) : Effect.fail(error))
   )
 }

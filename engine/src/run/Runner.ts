@@ -14,11 +14,13 @@ import type { OperationRow } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
+import * as Processes from "./Processes.js"
 import { conflict, notFound, tooMany, unavailable } from "./Refusal.js"
 import type { Refusal } from "./Refusal.js"
 import * as RunFiber from "./RunFiber.js"
 import * as RunPlan from "./RunPlan.js"
 import type { RunRequest } from "./RunRequest.js"
+import * as Subprocess from "./Subprocess.js"
 
 /**
  * @since 0.1.0
@@ -31,6 +33,8 @@ export interface Runner {
   readonly spawn: (request: RunRequest) => Effect.Effect<RunPlan.RunPlan, Refusal | StoreError | EventLogError>
   /** Asks for the end of a run; 404 and 409 when there is none to end. After success it ends CANCELLED, and as nothing else. */
   readonly cancel: (id: string) => Effect.Effect<void, Refusal | StoreError>
+  /** The processes of a run that goes on here; 404 and 409 when there is none. */
+  readonly processes: (id: string) => Effect.Effect<Processes.Processes, Refusal | StoreError>
   /**
    * A row as it is known here: an operation that ended while the store could not take that down has ended all the same.
    */
@@ -114,6 +118,7 @@ export const make = (options: {
           const entry: RunFiber.Entry = {
             plan,
             writer,
+            processes: Processes.make(plan, writer),
             endLog: Scope.close(scope, Exit.void),
             stopped: undefined,
             begun: false,
@@ -162,6 +167,21 @@ export const make = (options: {
         })
       })
 
+    const processes: Runner["processes"] = (id) =>
+      Effect.suspend(() => {
+        const run = running.get(id)
+        if (run !== undefined) return Effect.succeed(run.entry.processes)
+        return Effect.flatMap(store.operations.get(id), (row) => {
+          if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
+          if (row.value.kind !== "instance") return Effect.fail(conflict("operation is no run: it has no processes"))
+          return Effect.fail(
+            RunFiber.active.includes(row.value.status) && !row.value.owned
+              ? conflict("operation is run by another process on this store: only that one can reach its processes")
+              : Subprocess.runEnded
+          )
+        })
+      })
+
     const known: Runner["known"] = (row) => {
       const unwritten = RunFiber.active.includes(row.status) ? running.get(row.id)?.entry.unwritten : undefined
       if (unwritten === undefined) return row
@@ -194,5 +214,5 @@ export const make = (options: {
       Effect.asVoid
     )
     yield* Effect.addFinalizer(() => close)
-    return { spawn, cancel, known, running: Effect.sync(() => taken), close }
+    return { spawn, cancel, processes, known, running: Effect.sync(() => taken), close }
   })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Launcher } from "../box/Box.js"
 import type { EventLog } from "../run/EventLog.js"
 import type { Runner } from "../run/Runner.js"
 import type { Store } from "../store/Store.js"
@@ -15,6 +16,7 @@ import type { Store } from "../store/Store.js"
  */
 export interface Engine {
   readonly store: Store
+  readonly launcher: Launcher
   readonly runner: Runner
   readonly log: EventLog
   readonly concurrency: number

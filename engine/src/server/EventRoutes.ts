@@ -13,7 +13,8 @@ import { parseLine } from "../run/EventLines.js"
 import type { EventLine } from "../run/EventLines.js"
 import type { EventLogError } from "../run/EventLog.js"
 import * as Moment from "../run/Moment.js"
-import { badRequest, Refusal } from "../run/Refusal.js"
+import { badRequest, notFound, tooEarly } from "../run/Refusal.js"
+import type { Refusal } from "../run/Refusal.js"
 import * as RunEvents from "../run/RunEvents.js"
 import * as RunFiber from "../run/RunFiber.js"
 import type { OperationRow } from "../store/OperationStore.js"
@@ -145,10 +146,10 @@ const events = (engine: Engine): Answer =>
     if (Option.isNone(found)) return yield* operationNotFound
     const row = engine.runner.known(found.value)
     if (!isTerminal(row) && !(yield* engine.log.has(id))) {
-      return yield* new Refusal({ status: 425, error: "the operation has no events yet", retryAfterSeconds: 1 })
+      return yield* tooEarly("the operation has no events yet", 1)
     }
     if (!(yield* engine.log.has(id))) {
-      return yield* new Refusal({ status: 404, error: "the events of this operation are gone" })
+      return yield* notFound("the events of this operation are gone")
     }
     const body = linesOf(engine, row, follow).pipe(
       Stream.filter((line) =>

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Refusal as RefusalType } from "../run/Refusal.js"
-import { badRequest, notFound, Refusal, unauthorized } from "../run/Refusal.js"
+import { badRequest, forbidden, notFound, Refusal, unauthorized } from "../run/Refusal.js"
 import { createHash, timingSafeEqual } from "node:crypto"
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
@@ -33,6 +33,26 @@ export const isAuthorized = (token: string): (header: string | undefined) => boo
 export const noToken: RefusalType = unauthorized(
   "the token is missing or unknown: send the engine's own as `Authorization: Bearer <token>`"
 )
+
+/**
+ * Why a request is refused whose `Host` is not the engine's own address, or that a page of another origin sent;
+ * `undefined` when it is not. A browser lets any page send requests to a loopback port, under a name that its author
+ * chose; it says which in these two headers, and no page can change them. Other clients send no `Origin`.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const refuseSender = (
+  headers: { readonly host?: string | undefined; readonly origin?: string | undefined },
+  port: number
+): RefusalType | undefined => {
+  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
+  const host = headers.host?.toLowerCase() ?? ""
+  if (!hosts.includes(host)) return forbidden(`the Host of a request to this engine is ${hosts.join(" or ")}`)
+  return headers.origin === undefined || headers.origin.toLowerCase() === `http://${host}`
+    ? undefined
+    : forbidden("this engine does not answer pages of another origin")
+}
 
 // every name of the wire, ids included, is made of these: nothing needs an escape, so nothing may have one
 const segment = /^[A-Za-z0-9_-]+$/

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ImageTree from "../image/ImageTree.js"
 import { PathError } from "../image/PathError.js"
-import { badRequest, notFound, notImplemented } from "../run/Refusal.js"
+import { badRequest, notFound } from "../run/Refusal.js"
 import type { Refusal } from "../run/Refusal.js"
 import type { ImageRow } from "../store/ImageStore.js"
 import type { StoreError } from "../store/StoreError.js"
@@ -18,8 +18,15 @@ import * as Query from "./Query.js"
 import * as Reply from "./Reply.js"
 import { param, route } from "./Route.js"
 import type { Answer, Needs, Route } from "./Route.js"
+import * as TextListing from "./TextListing.js"
 
-const imageOf = (engine: Engine): Effect.Effect<ImageRow, Refusal | StoreError, Needs> =>
+/**
+ * The image that the path names, or 404.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const imageOf = (engine: Engine): Effect.Effect<ImageRow, Refusal | StoreError, Needs> =>
   Effect.gen(function*() {
     const id = yield* param("id")
     const row = yield* engine.store.images.get(id)
@@ -68,11 +75,10 @@ const image = (engine: Engine): Answer =>
 
 const list = (engine: Engine): Answer =>
   Effect.gen(function*() {
-    if (yield* Query.flag(yield* Query.parameters, "text")) {
-      return yield* notImplemented("the embedded engine lists folders as JSON only: leave `text` out")
-    }
+    const asText = yield* Query.flag(yield* Query.parameters, "text")
     const { path, tree } = yield* lookAt(engine)
     const files = yield* tree.list(path).pipe(Effect.catchAll((error) => missingOrFile(tree, error, path)))
+    if (asText) return Reply.text(200, TextListing.render(files))
     return Reply.json(200, { path, files: files.map((item) => ({ ...item })) })
   })
 
@@ -85,7 +91,13 @@ const missingOrFile = (tree: ImageTree.ImageTree, error: PathError, path: string
     )
     : Effect.fail(error)
 
-const throughFile = (error: PathError): PathError =>
+/**
+ * A path through a file leads to nothing, as one that is not there.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const throughFile = (error: PathError): PathError =>
   error.reason === "NotADirectory" ? new PathError({ reason: "NotFound", path: error.path }) : error
 
 const download = (engine: Engine): Answer =>
@@ -118,10 +130,5 @@ export const make = (engine: Engine): ReadonlyArray<Route> => [
   route("GET", "/v1/inspect/:id/download", download(engine)),
   route("HEAD", "/v1/inspect/:id/download", download(engine)),
   route("GET", "/v1/inspect/:id/archive", archive(engine)),
-  route("HEAD", "/v1/inspect/:id/archive", archive(engine)),
-  route(
-    "GET",
-    "/v1/inspect/:id/grep",
-    Effect.fail(notImplemented("the embedded engine does not search images yet: run grep in one"))
-  )
+  route("HEAD", "/v1/inspect/:id/archive", archive(engine))
 ]

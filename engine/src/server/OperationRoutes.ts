@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Wire from "effect-contree/Wire"
 import * as Moment from "../run/Moment.js"
-import { badRequest, notFound, notImplemented } from "../run/Refusal.js"
+import { badRequest, notFound } from "../run/Refusal.js"
 import * as RunFiber from "../run/RunFiber.js"
 import * as RunRequest from "../run/RunRequest.js"
 import * as RunResult from "../run/RunResult.js"
@@ -106,10 +106,6 @@ const list = (engine: Engine): Answer =>
 const cancel = (engine: Engine): Answer =>
   Effect.flatMap(param("id"), (id) => Effect.as(engine.runner.cancel(id), Reply.empty(202)))
 
-const noSubprocesses: Answer = Effect.fail(
-  notImplemented("the embedded engine does not start a second process in a running sandbox yet")
-)
-
 /**
  * @since 0.1.0
  * @category routes
@@ -118,9 +114,5 @@ export const make = (engine: Engine): ReadonlyArray<Route> => [
   route("POST", "/v1/instances", spawn(engine)),
   route("GET", "/v1/operations", list(engine)),
   route("GET", "/v1/operations/:id", get(engine)),
-  route("DELETE", "/v1/operations/:id", cancel(engine)),
-  route("POST", "/v1/operations/:id/subprocesses", noSubprocesses),
-  route("GET", "/v1/operations/:id/subprocesses/:spid", noSubprocesses),
-  route("DELETE", "/v1/operations/:id/subprocesses/:spid", noSubprocesses),
-  route("POST", "/v1/operations/:id/subprocesses/:spid/stdin", noSubprocesses)
+  route("DELETE", "/v1/operations/:id", cancel(engine))
 ]

@@ -28,6 +28,15 @@ export const json = (
   })
 
 /**
+ * A plain text answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const text = (status: number, body: string): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.uint8Array(new TextEncoder().encode(body), { status, contentType: "text/plain; charset=utf-8" })
+
+/**
  * An answer without a body.
  *
  * @since 0.1.0

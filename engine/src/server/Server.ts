@@ -18,16 +18,19 @@ import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import { EngineError } from "../EngineError.js"
 import { internal, notFound } from "../run/Refusal.js"
+import * as Encoding from "./Encoding.js"
 import type { Engine } from "./Engine.js"
 import * as EventRoutes from "./EventRoutes.js"
 import { toRefusal } from "./Failure.js"
 import * as FileRoutes from "./FileRoutes.js"
+import * as GrepRoutes from "./GrepRoutes.js"
 import * as Guard from "./Guard.js"
 import * as IdentityRoutes from "./IdentityRoutes.js"
 import * as ImageRoutes from "./ImageRoutes.js"
 import * as InspectRoutes from "./InspectRoutes.js"
 import * as OperationRoutes from "./OperationRoutes.js"
 import * as Reply from "./Reply.js"
+import * as SubprocessRoutes from "./SubprocessRoutes.js"
 
 /**
  * Where the server is, and what it lets in.
@@ -51,6 +54,32 @@ export interface ServerOptions {
    * keep-alives, so this hits clients that stopped sending, or reading. Default 120,000.
    */
   readonly idleMillis?: number | undefined
+  /** an address of this machine; default `127.0.0.1` */
+  readonly host?: string | undefined
+  /** default 0: one that is free */
+  readonly port?: number | undefined
+  /** default: one that nobody can guess */
+  readonly token?: Redacted.Redacted<string> | undefined
+}
+
+/** every address of the machine: a client needs one of them */
+const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+const urlOf = (host: string, port: number): string => {
+  const name = everywhere[host] ?? host
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+}
+
+/** what the system says, and what to do about the commonest of it */
+const cannotListen = (host: string, port: number, cause: unknown): EngineError => {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const advice = code === "EADDRINUSE"
+    ? "Another program has this port: choose another, or 0 for one that is free"
+    : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
+    ? "This machine has no such address"
+    : "Check that the interface is up and that this process may open sockets"
+  return new EngineError({ reason: "ListenFailed", description: `listening on ${host}:${port}: ${said}. ${advice}` })
 }
 
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
@@ -62,11 +91,13 @@ const router = (engine: Engine) =>
     ...FileRoutes.make(engine),
     ...OperationRoutes.make(engine),
     ...EventRoutes.make(engine),
-    ...InspectRoutes.make(engine)
+    ...SubprocessRoutes.make(engine),
+    ...InspectRoutes.make(engine),
+    ...GrepRoutes.make(engine)
   ])
 
 /** Every request ends in an answer of ours: no default of the framework shows. */
-const application = (engine: Engine, token: string): App => {
+const answering = (engine: Engine, token: string, port: number): App => {
   const isAuthorized = Guard.isAuthorized(token)
   const routes = router(engine).pipe(
     Effect.tapError((failure) => {
@@ -89,10 +120,24 @@ const application = (engine: Engine, token: string): App => {
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const sender = Guard.refuseSender({ host: request.headers["host"], origin: request.headers["origin"] }, port)
+    if (sender !== undefined) return Effect.succeed(Reply.refuse(sender))
     if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
     const refusal = Guard.refusePath(request.method, request.originalUrl)
     return refusal === undefined ? routes : Effect.succeed(Reply.refuse(refusal))
   })
+}
+
+const application = (engine: Engine, token: string, port: number): App => {
+  const answer = answering(engine, token, port)
+  return Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    ({ headers, method }) =>
+      Effect.flatMap(
+        answer,
+        (response) => Encoding.encode(response, { method, acceptEncoding: headers["accept-encoding"] })
+      )
+  )
 }
 
 /** Counts what goes on, so that closing can wait for it. */
@@ -171,7 +216,7 @@ const settled = (active: { count: number }): Effect.Effect<void> =>
 
 /**
  * Listens until the scope closes; then every connection is cut and every handler is over. `ListenFailed` when the
- * loopback interface gives no port.
+ * interface gives no port.
  *
  * @since 0.1.0
  * @category constructors
@@ -181,28 +226,24 @@ export const start = (
   options: ServerOptions = {}
 ): Effect.Effect<Address, EngineError, Scope.Scope> =>
   Effect.gen(function*() {
-    const token = randomBytes(32).toString("base64url")
+    const { host = "127.0.0.1", port: wanted = 0 } = options
+    const token = options.token === undefined ? randomBytes(32).toString("base64url") : Redacted.value(options.token)
     const node = nodeServer(options.idleMillis ?? 120_000)
     const active = { count: 0 }
-    const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 }).pipe(
-      Effect.mapError(({ cause }) =>
-        new EngineError({
-          reason: "ListenFailed",
-          description: `listening on 127.0.0.1: ${cause instanceof Error ? cause.message : String(cause)}. ` +
-            "Check that the loopback interface is up and that this process may open sockets"
-        })
-      )
+    const server = yield* NodeHttpServer.make(() => node, { host, port: wanted }).pipe(
+      Effect.mapError(({ cause }) => cannotListen(host, wanted, cause))
     )
     yield* Effect.addFinalizer(() => Effect.zipRight(shut(node), settled(active)))
     boundDrain(node)
-    yield* server.serve(application(engine, token), counted(active)).pipe(
+    const { address } = server
+    const port = address._tag === "TcpAddress" ? address.port : 0
+    yield* server.serve(application(engine, token, port), counted(active)).pipe(
       HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),
       // spans of the program around the engine are not for its insides
       Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)
     )
-    const { address } = server
     return {
-      url: address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : "",
+      url: urlOf(host, port),
       token: Redacted.make(token)
     }
   })

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
@@ -44,6 +45,15 @@ export interface Options {
   readonly keepAliveMillis?: number | undefined
   /** A connection that carries no byte for so many milliseconds is cut. Default 120,000. */
   readonly idleMillis?: number | undefined
+  /**
+   * The address to listen on. Default `127.0.0.1`: this machine alone. Whoever reaches the engine and has its token runs
+   * commands as you do, so another address needs a `token` of your own; there is no TLS.
+   */
+  readonly host?: string | undefined
+  /** The port to listen on. Default 0: one that is free. */
+  readonly port?: number | undefined
+  /** What clients must show: printable ASCII without spaces. Default: a new one that nobody can guess. */
+  readonly token?: Redacted.Redacted<string> | undefined
 }
 
 /**
@@ -78,6 +88,18 @@ const inRealTime = Effect.withClock(Clock.make())
 
 const isWhole = (value: number, min: number): boolean => Number.isSafeInteger(value) && value >= min
 
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+
+const listenComplaint = ({ host = "127.0.0.1", port = 0, token }: Options): string | undefined => {
+  if (!(isWhole(port, 0) && port <= 65_535)) return `port is ${port}: give a whole number from 0 to 65535`
+  if (host === "" || /[\s/\0]/.test(host)) return "host is no address: give one of this machine, such as 127.0.0.1"
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(Redacted.value(token))) {
+    return "token is empty, or has something in it that a header cannot carry: give printable ASCII without spaces"
+  }
+  return isLoopback(host) || token !== undefined ? undefined : `host is ${host}, where other machines reach it, and ` +
+    "whoever has the token runs commands here as you do: give a token of your own, that you can keep and hand out"
+}
+
 const complaint = (options: Options): string | undefined => {
   const { concurrency = defaults.concurrency, maxUploadBytes = defaults.maxUploadBytes } = options
   const { idleMillis = defaults.idleMillis, keepAliveMillis = defaults.keepAliveMillis } = options
@@ -86,7 +108,7 @@ const complaint = (options: Options): string | undefined => {
   // what Node's timers take
   if (!(idleMillis > 0 && idleMillis <= 2_147_483_647)) return `idleMillis is ${idleMillis}: give 1 to 2147483647`
   return keepAliveMillis > 0 && keepAliveMillis < idleMillis
-    ? undefined
+    ? listenComplaint(options)
     : `keepAliveMillis is ${keepAliveMillis}: give more than 0, and less than idleMillis (${idleMillis}), or streams of ` +
       "events that have nothing to say are cut"
 }
@@ -122,13 +144,14 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
     const runner = yield* Runner.make({ store, launcher, log, concurrency })
     const address = yield* Server.start({
       store,
+      launcher,
       runner,
       log,
       concurrency,
       maxUploadBytes: options.maxUploadBytes ?? defaults.maxUploadBytes,
       keepAliveMillis: options.keepAliveMillis ?? defaults.keepAliveMillis,
       network: options.network ?? defaults.network
-    }, { idleMillis: options.idleMillis })
+    }, { idleMillis: options.idleMillis, host: options.host, port: options.port, token: options.token })
     // before the connections go, so that whoever follows a run still reads its end
     yield* Effect.addFinalizer(() => runner.close)
     return address

@@ -100,7 +100,7 @@ export const specIn = (store: string, overrides: Partial<BoxSpec>): BoxSpec => {
     hostname: "linuxkit",
     stdin: new Uint8Array(0),
     files: [],
-    timeoutSeconds: 60,
+    timeoutSeconds: 600,
     network: "none",
     maxLayerBytes: 12_884_901_888,
     ...overrides

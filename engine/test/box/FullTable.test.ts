@@ -7,7 +7,7 @@ it("a full table of descriptors fails the run and leaves the program alive", () 
   const { status, stderr, stdout } = spawnSync(
     "/bin/sh",
     ["-c", "ulimit -n 128; exec \"$@\"", "sh", process.execPath, program],
-    { encoding: "utf8", timeout: 60_000 }
+    { encoding: "utf8", timeout: 300_000 }
   )
   expect([status, stderr]).toEqual([0, ""])
   const outcomes: ReadonlyArray<{ readonly tool: string; readonly run: string }> = JSON.parse(stdout)

@@ -27,6 +27,7 @@ describe("the doctor", () => {
         "bubblewrap",
         "unshare",
         "setpriv",
+        "nsenter",
         "busybox",
         "namespaces",
         "process limit",

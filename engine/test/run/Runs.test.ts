@@ -131,7 +131,7 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) =>
 
     it.effect("by timeout keep the output and leave no image", () =>
       withEngine(async (engine) => {
-        const id = await engine.spawn({ command: "echo early; echo x > /f; sleep 100", shell: true, timeout: 1 })
+        const id = await engine.spawn({ command: "echo early; echo x > /f; sleep 1000", shell: true, timeout: 5 })
         const operation = await engine.ended(id)
         expect(operation).toMatchObject({
           status: "SUCCESS",

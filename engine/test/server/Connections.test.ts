@@ -57,12 +57,12 @@ describe("a streamed answer", () => {
     }))
 })
 
-layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
+layer(Local.layer({ idleMillis: 2000, keepAliveMillis: 250, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
   "connections",
   (it) => {
     it.effect("that stop half way are cut, and leave nothing", () =>
       withEngine(async (engine) => {
-        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
         const stuck = [
           "",
           "GET /v1/who",
@@ -78,7 +78,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
 
     it.effect("that break in the middle of an upload leave no file", () =>
       withEngine(async (engine) => {
-        const auth = `Host: x\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
         await raw(
           engine.port,
           `POST /v1/files HTTP/1.1\r\n${auth}Content-Length: 1000\r\n\r\nhalf`,
@@ -115,7 +115,7 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
 
     it.effect("of quiet runs carry keep-alives, also longer than the idle limit, and close their log when they go", () =>
       withEngine(async (engine) => {
-        const id = await engine.spawn({ command: "sleep 1.2; echo done", shell: true, disposable: true })
+        const id = await engine.spawn({ command: "sleep 5; echo done", shell: true, disposable: true })
         const stay = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         const leave = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         await leave.until((text) => text.split(": keepalive\n\n").length > 4)
@@ -135,15 +135,15 @@ layer(Local.layer({ idleMillis: 400, keepAliveMillis: 50, maxUploadBytes: 100_00
           disposable: true,
           truncate_output_at: 10_485_760
         })
-        const request =
-          `GET /v1/operations/${id}/events?follow=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${engine.token}\r\n\r\n`
+        const request = `GET /v1/operations/${id}/events?follow=1 HTTP/1.1\r\nHost: 127.0.0.1:${engine.port}\r\n` +
+          `Authorization: Bearer ${engine.token}\r\n\r\n`
         const cut = raw(engine.port, request, (socket) => socket.pause())
         const closed = new Promise<void>((resolve) => {
           const socket = Net.connect(engine.port, "127.0.0.1", () => socket.write(request))
           socket.pause()
           socket.on("error", () => {})
           // a paused socket notices its end when it is read at last
-          setTimeout(() => socket.resume(), 1500)
+          setTimeout(() => socket.resume(), 5000)
           socket.on("close", () => resolve())
         })
         expect((await engine.ended(id)).status).toBe("SUCCESS")

@@ -18,6 +18,25 @@ describe("Guard", () => {
     expect(Guard.isAuthorized("")("Bearer ")).toBe(false)
   })
 
+  it("lets in whoever names it right, and no page of another origin", () => {
+    const status = (host?: string, origin?: string): number | undefined =>
+      Guard.refuseSender({ ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) }, 4321)?.status
+    expect([status("127.0.0.1:4321"), status("LocalHost:4321")]).toEqual([undefined, undefined])
+    expect(status("127.0.0.1:4321", "http://127.0.0.1:4321")).toBeUndefined()
+    for (
+      const host of [undefined, "", "127.0.0.1", "127.0.0.1:1234", "evil.example:4321", "127.0.0.1:4321.evil.example"]
+        .concat("127.0.0.1.evil.example:4321", "[::1]:4321", "user@127.0.0.1:4321")
+    ) {
+      expect(status(host), host).toBe(403)
+    }
+    for (
+      const origin of ["", "null", "http://evil.example", "https://127.0.0.1:4321", "http://127.0.0.1"]
+        .concat("http://localhost:4321", "http://127.0.0.1:4321/")
+    ) {
+      expect(status("127.0.0.1:4321", origin), origin).toBe(403)
+    }
+  })
+
   it("knows every route of the wire", () => {
     for (
       const [method, path] of [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import * as EventLog from "../../src/run/EventLog.js"
 import * as Failure from "../../src/server/Failure.js"
 import * as Start from "../../src/server/Start.js"
@@ -14,7 +14,15 @@ describe("options", () => {
     [{ maxUploadBytes: -1 }, "InvalidOption", "maxUploadBytes"],
     [{ idleMillis: 0 }, "InvalidOption", "idleMillis"],
     [{ keepAliveMillis: 0 }, "InvalidOption", "keepAliveMillis"],
-    [{ keepAliveMillis: 500, idleMillis: 500 }, "InvalidOption", "keepAliveMillis"]
+    [{ keepAliveMillis: 500, idleMillis: 500 }, "InvalidOption", "keepAliveMillis"],
+    [{ port: -1 }, "InvalidOption", "port"],
+    [{ port: 65_536 }, "InvalidOption", "port"],
+    [{ host: "" }, "InvalidOption", "host"],
+    [{ host: "0.0.0.0" }, "InvalidOption", "host"],
+    [{ host: "::" }, "InvalidOption", "host"],
+    [{ host: "127.0.0.1.example" }, "InvalidOption", "host"],
+    [{ token: Redacted.make("") }, "InvalidOption", "token"],
+    [{ token: Redacted.make("two words") }, "InvalidOption", "token"]
   ]
   for (const [options, reason, name] of cases) {
     it.scopedLive(`${JSON.stringify(options)} is refused before anything is made`, () =>

@@ -20,7 +20,7 @@ export const bundle = (entry: string, folder: string = bundleFolder()): string =
     bundle: true,
     platform: "node",
     format: "esm",
-    external: ["libsql"],
+    external: ["libsql", "@vscode/ripgrep"],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     tsconfig: resolve("tsconfig.json"),
     logLevel: "silent"

@@ -33,7 +33,7 @@ export interface Client {
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>
   /** an open stream of events */
   readonly follow: (path: string, headers?: Record<string, string>) => Promise<Follower>
-  /** spawns on busybox, asserts 201, returns the operation's id */
+  /** spawns on busybox, with an hour to run, asserts 201, returns the operation's id */
   readonly spawn: (request: object) => Promise<string>
   /** the operation when it is over */
   readonly ended: (id: string) => Promise<Json>
@@ -103,7 +103,7 @@ export const connect = (url: string, token: string): Client => {
       sent.end()
     })
   const spawn: Client["spawn"] = async (body) => {
-    const answer = await call("POST", "/v1/instances", { body: { image: "tag:busybox", ...body } })
+    const answer = await call("POST", "/v1/instances", { body: { image: "tag:busybox", timeout: 3600, ...body } })
     if (answer.status !== 201) throw new Error(`spawn: ${answer.status} ${answer.text}`)
     return answer.json.uuid
   }
