@@ -26,8 +26,7 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
     )
     yield* eventually(
       Effect.sync(() => processesWith(store)),
-      (found) => found.length > 0,
-      5000
+      (found) => found.length > 0
     )
     yield* Scope.close(scope, Exit.void)
     yield* Fiber.interrupt(running)

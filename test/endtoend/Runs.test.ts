@@ -45,25 +45,27 @@ layer(engineLayer(), { timeout: "5 minutes" })("real runs", (it) => {
         Effect.fork
       )
       yield* Deferred.await(started)
+      // a machine that is slow to run `true`, a tenth of a second elsewhere, is as slow to end something
+      const [ordinary] = yield* Effect.timed(base.run(Command.exec("true")))
       const [running] = yield* api.listOperations({ status: "EXECUTING" })
       expect(processesWith(running!.uuid).length).toBeGreaterThan(0)
       const [took] = yield* Effect.timed(
         Fiber.interrupt(fiber).pipe(
           Effect.zipRight(
-            eventually(Effect.sync(() => processesWith(running!.uuid)), (left) => left.length === 0, 5000)
+            eventually(Effect.sync(() => processesWith(running!.uuid)), (left) => left.length === 0)
           )
         )
       )
       expect(processesWith(running!.uuid)).toEqual([])
-      expect(Duration.toMillis(took)).toBeLessThan(1000)
-      const operation = yield* eventually(api.getOperation(running!.uuid), (o) => o.status === "CANCELLED", 1000)
+      expect(Duration.toMillis(took)).toBeLessThan(Math.max(1000, 10 * Duration.toMillis(ordinary)))
+      const operation = yield* eventually(api.getOperation(running!.uuid), (o) => o.status === "CANCELLED")
       expect(operation.status).toBe("CANCELLED")
     }))
 
   it.effect("a time limit of the server is data, and keeps the output so far", () =>
     Effect.gen(function*() {
       const base = yield* busybox
-      const result = yield* base.run(Command.shell("echo before; sleep 30; echo after"), { timeout: "1 second" })
+      const result = yield* base.run(Command.shell("echo before; sleep 100; echo after"), { timeout: "5 seconds" })
       expect(result.exit).toEqual({ _tag: "TimedOut" })
       expect(result.exitCode).toBeUndefined()
       expect(result.stdout.text).toBe("before\n")

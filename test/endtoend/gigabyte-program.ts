@@ -1,0 +1,82 @@
+/**
+ * A program that brings a gigabyte into a sandbox and takes it out again, with the engine inside of it. Prints what came
+ * of it, and the most memory it ever held.
+ *
+ *   gigabyte-program FOLDER BYTES
+ */
+import { HttpClient } from "@effect/platform"
+import { NodeContext, NodeHttpClient } from "@effect/platform-node"
+import { ContreeLocal } from "contree-local"
+import { Effect, Layer } from "effect"
+import { Command, Contree, File, Files, Images } from "effect-contree"
+import { createHash, randomBytes } from "node:crypto"
+import * as Fs from "node:fs"
+import { pipeline } from "node:stream/promises"
+
+const [folder = "", size = ""] = process.argv.slice(2)
+const source = `${folder}/source`
+const target = `${folder}/target`
+
+/** writes bytes that no file system can make smaller, and gives their hash */
+const fill = async (): Promise<string> => {
+  const hash = createHash("sha256")
+  const piece = randomBytes(1 << 20)
+  await pipeline(
+    function*() {
+      for (let left = Number(size), n = 0; left > 0; left -= piece.length, n++) {
+        piece.writeUInt32LE(n)
+        const part = Buffer.from(piece.subarray(0, Math.min(left, piece.length)))
+        hash.update(part)
+        yield part
+      }
+    },
+    Fs.createWriteStream(source)
+  )
+  return hash.digest("hex")
+}
+
+const hashOf = async (path: string): Promise<string> => {
+  const hash = createHash("sha256")
+  await pipeline(Fs.createReadStream(path), hash)
+  return hash.digest("hex")
+}
+
+const uploads: Array<string> = []
+
+const services = Layer.unwrapEffect(Effect.map(ContreeLocal.Server, ({ token, url }) =>
+  Contree.layer({
+    token,
+    baseUrl: url,
+    transformClient: HttpClient.tapRequest((request) =>
+      Effect.sync(() => void (request.method === "POST" && uploads.push(new URL(request.url).pathname)))
+    )
+  })))
+
+const program = Effect.gen(function*() {
+  const hash = yield* Effect.promise(fill)
+  const busybox = yield* (yield* Images.Images).use("busybox:latest")
+  const run = yield* busybox.run(Command.shell("sha256sum < /big"), {
+    files: { "/big": File.path(source) },
+    disposable: false,
+    check: true
+  })
+  yield* run.image.download("/big", { to: target })
+  const before = uploads.filter((path) => path.endsWith("/files")).length
+  const again = yield* (yield* Files.Files).ensure(File.path(source))
+  const after = uploads.filter((path) => path.endsWith("/files")).length
+  return {
+    hash,
+    inSandbox: run.stdout.text.split(" ")[0],
+    downloaded: yield* Effect.promise(() => hashOf(target)),
+    ensured: again.sha256,
+    bodies: [before, after],
+    // kilobytes
+    peak: process.resourceUsage().maxRSS
+  }
+})
+
+const engine = ContreeLocal.layerServer({ store: `${folder}/store` })
+const all = services.pipe(Layer.provideMerge(engine), Layer.provide(NodeHttpClient.layerUndici))
+console.log(
+  JSON.stringify(await Effect.runPromise(program.pipe(Effect.provide(all), Effect.provide(NodeContext.layer))))
+)
