@@ -41,8 +41,8 @@ const exclude = ["**/node_modules/**", "**/*.slow.test.ts"]
  */
 export const common = {
   pool: "forks",
-  testTimeout: 300_000,
-  hookTimeout: 300_000,
+  testTimeout: 1_200_000,
+  hookTimeout: 1_200_000,
   setupFiles: fromRoot("test/support/breathe.ts"),
   reporters: ["default", new ClosingLineReporter()]
 } as const

@@ -1,5 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Chunk, Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Redacted, Stream, TestClock } from "effect"
+import {
+  Cause,
+  Chunk,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Logger,
+  Option,
+  Redacted,
+  Stream,
+  TestClock
+} from "effect"
 import { Errors, Images } from "effect-contree"
 import type { Wire } from "effect-contree"
 import { inspect } from "node:util"
@@ -225,8 +238,9 @@ describe("an import that is not waited for to its end", () => {
   it.effect("no more imports at once than configured; a run is no import", () =>
     Effect.gen(function*() {
       const fake = quiet(makeFake({ concurrency: { runs: 1, imports: 2, uploads: 1 } }))
-      const all = yield* Effect.fork(over(fake, (i) =>
-        Effect.all(["a", "b", "c"].map((name) => i.importFrom(name)), { concurrency: "unbounded" })))
+      const all = yield* Effect.fork(
+        over(fake, (i) => Effect.all(["a", "b", "c"].map((name) => i.importFrom(name)), { concurrency: "unbounded" }))
+      )
       yield* fake.awaitCalls("operationEvents", 2)
       for (let n = 0; n < 50; n++) yield* Effect.yieldNow()
       expect(requests(fake).length).toBe(2)
@@ -247,7 +261,8 @@ describe("importStream", () => {
       }
       const told: Array<Images.Progress> = []
       const fiber = yield* Effect.fork(over(fake, (i) =>
-        Stream.runForEach(i.importStream("busybox:1"), (step) => Effect.sync(() => void told.push(step)))))
+        Stream.runForEach(i.importStream("busybox:1"), (step) =>
+          Effect.sync(() => void told.push(step)))))
       yield* fake.awaitCalls("operationEvents")
       yield* fake.awaitCalls("getOperation")
       yield* TestClock.adjust("4 seconds")
@@ -258,12 +273,16 @@ describe("importStream", () => {
       yield* TestClock.adjust("2 seconds")
       operation.end("SUCCESS", { image: imageId(4) })
       yield* Fiber.join(fiber)
-      expect(told.every((step) => step.operationId === operation.id)).toBe(true)
-      expect(told.filter((step) => step._tag !== "Event" || step.event._tag !== "completion").map((step) => [
-        step._tag,
-        Duration.toSeconds(step.elapsed),
-        step._tag === "Status" ? step.status : step._tag === "Event" ? [step.event._tag, step.event.data] : undefined
-      ])).toEqual([
+      expect(told.every((step) =>
+        step.operationId === operation.id
+      )).toBe(true)
+      expect(
+        told.filter((step) => step._tag !== "Event" || step.event._tag !== "completion").map((step) => [
+          step._tag,
+          Duration.toSeconds(step.elapsed),
+          step._tag === "Status" ? step.status : step._tag === "Event" ? [step.event._tag, step.event.data] : undefined
+        ])
+      ).toEqual([
         ["Accepted", 0, undefined],
         ["Status", 0, "Pending"],
         ["Status", 6, "Executing"],
@@ -314,7 +333,8 @@ describe("pull, as Python had it", () => {
       expect(requests(fake)).toEqual([])
       yield* pulled("docker://docker.io/library/x", { newTag: "new" })
       yield* pulled("x", { username: "u", password: Redacted.make("p") })
-      yield* over(fake, (i) => i.pull({ _tag: "Oci", registry: "r.io", repository: "z", tag: Option.none(), digest: Option.none() }))
+      yield* over(fake, (i) =>
+        i.pull({ _tag: "Oci", registry: "r.io", repository: "z", tag: Option.none(), digest: Option.none() }))
       expect(requests(fake).map((request) => [request.registry.url, request.tag])).toEqual([
         ["docker://docker.io/library/x", "new"],
         ["docker://docker.io/library/x", "x"],

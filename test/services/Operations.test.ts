@@ -179,7 +179,12 @@ describe("operations", () => {
         yield* over(fake, (o) => o.cancelAll({ kind: "image_import", status: "Executing", since: "1 day" }))
         expect(cancelled).toEqual([id(3)])
         expect(asked).toMatchObject([
-          { kind: "image_import", status: "EXECUTING", since: "2026-01-01T00:00:00.000Z", until: "2026-01-02T00:01:00.000Z" }
+          {
+            kind: "image_import",
+            status: "EXECUTING",
+            since: "2026-01-01T00:00:00.000Z",
+            until: "2026-01-02T00:01:00.000Z"
+          }
         ])
         const bad = yield* Effect.flip(over(fake, (o) => o.cancelAll({ since: new Date(Number.NaN) })))
         expect(bad).toMatchObject({ argument: "since", method: "Operations.cancelAll" })
@@ -189,7 +194,10 @@ describe("operations", () => {
   it.effect("cancelAll cancels a few at a time, and fails when the list cannot be read", () =>
     Effect.gen(function*() {
       const { fake, most } = inEveryStatus(true)
-      const many = Array.from({ length: 50 }, (_, n) => ({ uuid: Ids.OperationId.make(uuid(n + 10)), status: "PENDING" as const }))
+      const many = Array.from(
+        { length: 50 },
+        (_, n) => ({ uuid: Ids.OperationId.make(uuid(n + 10)), status: "PENDING" as const })
+      )
       const api: ContreeApi.Service = { ...fake.api, listOperations: () => Effect.succeed(many) }
       expect((yield* over({ ...fake, api }, (o) => o.cancelAll())).cancelled.length).toBe(50)
       expect(most()).toBe(8)

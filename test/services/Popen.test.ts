@@ -192,7 +192,9 @@ describe("popen", () => {
 
 /** what types say of contradictions; never run */
 export const refused = (image: Image.Image, flag: boolean) => {
-  const text: Effect.Effect<Process.Popen<true, never>, Errors.SpawnError, Scope.Scope> = image.popen(["x"], { text: true })
+  const text: Effect.Effect<Process.Popen<true, never>, Errors.SpawnError, Scope.Scope> = image.popen(["x"], {
+    text: true
+  })
   const checked: Effect.Effect<Process.Popen<false, Errors.CommandFailedError>, Errors.SpawnError, Scope.Scope> = image
     .popen("x", { shell: true, check: flag })
   return [

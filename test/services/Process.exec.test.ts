@@ -61,7 +61,9 @@ describe("a process beside the main command", () => {
       const { operation, process } = yield* box()
       const other = yield* process.exec(cmd, { stdin: "pipe" })
       operation.onInput = (spid, input) => {
-        if (spid === 2 && input.isClosed) operation.subprocesses[0]!.stdout(Buffer.concat(input.pieces)).exit({ code: 0 })
+        if (spid === 2 && input.isClosed) {
+          operation.subprocesses[0]!.stdout(Buffer.concat(input.pieces)).exit({ code: 0 })
+        }
       }
       yield* Stream.run(Stream.make("a", "b").pipe(Stream.encodeText), other.stdin)
       expect(yield* text(other.stdout)).toBe("ab")

@@ -132,10 +132,12 @@ const compare = ({ model, session }: Actor) =>
       idOf(node.image),
       Option.getOrUndefined(node.image.tag),
       Option.getOrUndefined(Option.map(node.command, (command) => command._tag === "Exec" ? command.args[0] : ""))
-    ])).toEqual(history(model).map((n) => {
-      const { command, image, parent, tag } = model.nodes.get(n)!
-      return [nodeId(n), parent === undefined ? undefined : nodeId(parent), image, tag, command]
-    }))
+    ])).toEqual(
+      history(model).map((n) => {
+        const { command, image, parent, tag } = model.nodes.get(n)!
+        return [nodeId(n), parent === undefined ? undefined : nodeId(parent), image, tag, command]
+      })
+    )
     const { tip, ...snapshot } = yield* session.snapshot
     expect(tip).toBe(nodeId(model.tip))
     expect(snapshot.nodes.map(({ id }) => id)).toEqual([...model.nodes.keys()].sort((a, b) => a - b).map(nodeId))
@@ -149,8 +151,10 @@ const runTogether = (fake: Fake, actor: Actor, wanted: ReadonlyArray<Outcome>, r
   Effect.gen(function*() {
     const before = fake.operations.length
     const labels = wanted.map((_, i) => before + i)
-    const fibers = yield* Effect.forEach(wanted, (outcome, i) =>
-      Effect.fork(actor.session.run(commandOf(outcome, labels[i]!), { check: outcome === "Checked" })))
+    const fibers = yield* Effect.forEach(
+      wanted,
+      (outcome, i) => Effect.fork(actor.session.run(commandOf(outcome, labels[i]!), { check: outcome === "Checked" }))
+    )
     const runsHere = refuses ? wanted.slice(0, 1) : wanted
     for (const [i, outcome] of wanted.entries()) {
       const fiber = fibers[i]!
@@ -164,7 +168,7 @@ const runTogether = (fake: Fake, actor: Actor, wanted: ReadonlyArray<Outcome>, r
       if (outcome === "Hangs") {
         yield* fake.awaitCalls("spawnInstance", before + i + 1)
         // let the others meet it
-        if (refuses) for (const other of fibers.slice(1)) yield* Fiber.await(other)
+        if (refuses) { for (const other of fibers.slice(1)) yield* Fiber.await(other) }
         expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
         continue
       }

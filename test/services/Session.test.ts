@@ -109,8 +109,10 @@ describe("a session", () => {
   it.effect("where calls are refused, all that would move the tip fail at once while a run goes on", () =>
     Effect.gen(function*() {
       const fake = makeFake()
-      const session = yield* Effect.flatMap(imageOf(fake), (image) =>
-        image.session({ concurrency: "refuse", cwd: "/app" }))
+      const session = yield* Effect.flatMap(
+        imageOf(fake),
+        (image) => image.session({ concurrency: "refuse", cwd: "/app" })
+      )
       fake.onSpawn = (o) => void o.spawned()
       const run = yield* Effect.fork(session.run(cmd))
       yield* fake.awaitCalls("operationEvents")
@@ -252,27 +254,30 @@ describe("a scratch", () => {
     ["a defect", Effect.die("defect")],
     ["an interruption", Effect.interrupt]
   ] as const
-  it.effect.each(endings)("after %s what runs is cancelled, tags are gone, and handles are over", ([, ending]) =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      const image = yield* imageOf(fake)
-      let inside: Image.Image | undefined
-      const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
-        const scratch = yield* image.scratch
-        inside = (yield* scratch.run(cmd, { tag: "t" })).image
-        fake.onSpawn = (o) => void o.spawned()
-        yield* Effect.forkDaemon(scratch.exec(cmd))
-        yield* fake.awaitCalls("spawnInstance", 2)
-        yield* fake.awaitCalls("operationEvents", 2)
-        yield* ending as Effect.Effect<void, string>
-      })))
-      expect(Exit.isSuccess(exit)).toBe(ending === Effect.void)
-      expect(fake.tags.size).toBe(0)
-      expect(fake.operations.map(({ status }) => status)).toEqual(["SUCCESS", "CANCELLED"])
-      const before = fake.calls.length
-      expect(yield* Effect.flip(inside!.run(cmd))).toBeInstanceOf(Errors.DisposableImageRunError)
-      expect(fake.calls.length).toBe(before)
-    }))
+  it.effect.each(endings)(
+    "after %s what runs is cancelled, tags are gone, and handles are over",
+    ([, ending]) =>
+      Effect.gen(function*() {
+        const fake = makeFake()
+        const image = yield* imageOf(fake)
+        let inside: Image.Image | undefined
+        const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+          const scratch = yield* image.scratch
+          inside = (yield* scratch.run(cmd, { tag: "t" })).image
+          fake.onSpawn = (o) => void o.spawned()
+          yield* Effect.forkDaemon(scratch.exec(cmd))
+          yield* fake.awaitCalls("spawnInstance", 2)
+          yield* fake.awaitCalls("operationEvents", 2)
+          yield* ending as Effect.Effect<void, string>
+        })))
+        expect(Exit.isSuccess(exit)).toBe(ending === Effect.void)
+        expect(fake.tags.size).toBe(0)
+        expect(fake.operations.map(({ status }) => status)).toEqual(["SUCCESS", "CANCELLED"])
+        const before = fake.calls.length
+        expect(yield* Effect.flip(inside!.run(cmd))).toBeInstanceOf(Errors.DisposableImageRunError)
+        expect(fake.calls.length).toBe(before)
+      })
+  )
 
   it.effect("a tag that is being set when the scope closes is removed after it", () =>
     Effect.gen(function*() {

@@ -476,30 +476,42 @@ export const makeFake = (options: Partial<Config> = {}): Fake => {
           return Effect.succeed(process.spid)
         })),
     getSubprocess: (id, spid) =>
-      on("getSubprocess", [id, spid], () =>
-        Effect.flatMap(findProcess("getSubprocess", id, spid), (process) =>
-          process instanceof FakeSubprocess
-            ? Effect.succeed(process.toWire())
-            : Effect.succeed(process.result ?? { state: { exit_code: -1, signal: -1 } }))),
+      on(
+        "getSubprocess",
+        [id, spid],
+        () =>
+          Effect.flatMap(findProcess("getSubprocess", id, spid), (process) =>
+            process instanceof FakeSubprocess
+              ? Effect.succeed(process.toWire())
+              : Effect.succeed(process.result ?? { state: { exit_code: -1, signal: -1 } }))
+      ),
     killSubprocess: (id, spid, signal) =>
-      on("killSubprocess", [id, spid, signal], () =>
-        Effect.flatMap(findProcess("killSubprocess", id, spid), (process) => {
-          const operation = process instanceof FakeSubprocess ? process.operation : process
-          if (!isAlive(process)) return Effect.fail(conflict("killSubprocess"))
-          operation.onSignal(signal ?? "KILL", process)
-          return Effect.void
-        })),
+      on(
+        "killSubprocess",
+        [id, spid, signal],
+        () =>
+          Effect.flatMap(findProcess("killSubprocess", id, spid), (process) => {
+            const operation = process instanceof FakeSubprocess ? process.operation : process
+            if (!isAlive(process)) return Effect.fail(conflict("killSubprocess"))
+            operation.onSignal(signal ?? "KILL", process)
+            return Effect.void
+          })
+      ),
     writeSubprocessStdin: (id, spid, { bytes, close }) =>
-      on("writeSubprocessStdin", [id, spid, { bytes, close }], () =>
-        Effect.flatMap(findProcess("writeSubprocessStdin", id, spid), (process) => {
-          if (!isAlive(process) || process.input.isClosed) return Effect.fail(conflict("writeSubprocessStdin"))
-          if (bytes.length > 0) process.input.pieces.push(bytes)
-          process.input.isClosed = close === true
-          const operation = process instanceof FakeSubprocess ? process.operation : process
-          operation.emit("stdin", { ...StreamRepr.fromBytes(bytes) }, spid)
-          operation.onInput(spid, process.input)
-          return Effect.void
-        })),
+      on(
+        "writeSubprocessStdin",
+        [id, spid, { bytes, close }],
+        () =>
+          Effect.flatMap(findProcess("writeSubprocessStdin", id, spid), (process) => {
+            if (!isAlive(process) || process.input.isClosed) return Effect.fail(conflict("writeSubprocessStdin"))
+            if (bytes.length > 0) process.input.pieces.push(bytes)
+            process.input.isClosed = close === true
+            const operation = process instanceof FakeSubprocess ? process.operation : process
+            operation.emit("stdin", { ...StreamRepr.fromBytes(bytes) }, spid)
+            operation.onInput(spid, process.input)
+            return Effect.void
+          })
+      ),
     findImageByTag: (tag) =>
       on("findImageByTag", [tag], () => {
         const id = fake.tags.get(tag)

@@ -43,8 +43,7 @@ export const header = (member: TarMember): Uint8Array => {
   return block
 }
 
-export const entry = (member: TarMember): Uint8Array =>
-  concat(header(member), padded(bytesOf(member.content ?? "")))
+export const entry = (member: TarMember): Uint8Array => concat(header(member), padded(bytesOf(member.content ?? "")))
 
 /** PAX records for the member that comes next, or (`g`) for all of them. */
 export const pax = (records: Readonly<Record<string, string | Uint8Array>>, flag: "x" | "g" = "x"): Uint8Array => {
