@@ -64,7 +64,8 @@ export interface Any extends Inspectable {
   /** The end of stdin, once: asked for again, it does nothing. Its errors are those of `write`. */
   readonly end: Effect.Effect<void, Errors.WriteError>
   /**
-   * stdout and stderr in the order in which the server saw them. Fails with `OutputTruncatedError` when the server cut
+   * stdout and stderr in the order in which the server saw them; what only the status has (the log was lost) comes as all
+   * of stdout, then all of stderr. Fails with `OutputTruncatedError` when the server cut
    * one of them, and with what the run itself failed with; else it ends with the process.
    */
   readonly output: Stream.Stream<Output.Output, Errors.OutputError>

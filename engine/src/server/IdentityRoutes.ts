@@ -26,7 +26,7 @@ export const make = (engine: Engine): ReadonlyArray<Route> => {
           token_uuid: tokenId,
           token_expiration: null,
           permissions: {
-            // the route is there and says that it is not implemented
+            // images cannot be imported here: the route answers 501
             import: false,
             spawn: true,
             spawn_disposable: true,
