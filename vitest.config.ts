@@ -43,7 +43,7 @@ export const common = {
   pool: "forks",
   testTimeout: 1_200_000,
   hookTimeout: 1_200_000,
-  setupFiles: fromRoot("test/support/breathe.ts"),
+  setupFiles: fromRoot("test/support/eachFile.ts"),
   reporters: ["default", new ClosingLineReporter()]
 } as const
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Command, Images } from "effect-contree"
 import { engineLayer } from "../support/engine.js"
 
-layer(engineLayer(), { timeout: "5 minutes" })("branches", (it) => {
+layer(engineLayer(), { timeout: "5 minutes", excludeTestServices: true })("branches", (it) => {
   it.effect("a hundred of one image at once: a hundred images, each with its own file, and the parent as it was", () =>
     Effect.gen(function*() {
       const busybox = yield* (yield* Images.Images).use("busybox:latest")

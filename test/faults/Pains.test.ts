@@ -37,6 +37,44 @@ const statuses = engine((operations) =>
 const settled = (count: number) =>
   eventually(statuses, (all) => all.length === count && !all.some((s) => s === "Executing" || s === "Assigned"))
 
+// before the layer, which puts its own methods on `it`
+describe("with a clock of its own", () => {
+  it.effect("a stream never hangs for ever", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (operation) => {
+        operation.spawned()
+        operation.connections.push(...Array.from({ length: 99 }, () => ({
+          refuse: new Errors.TransportError({ method: "e", code: "ETIMEDOUT", timeout: "idle" })
+        })))
+      }
+      const dead = new Errors.TransportError({ method: "o", code: "ETIMEDOUT", timeout: "request" })
+      fake.failures.set("getOperation", Array.from({ length: 99 }, () => dead))
+      const image = yield* imageOf(fake)
+      const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(image.stream(Command.exec("true")))))
+      for (let i = 0; i < 60 && fiber.unsafePoll() === null; i++) yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "TransportError", timeout: "idle" })
+      // what could not be read may go on, and is not left so
+      expect(fake.named("cancelOperation").length).toBe(1)
+    }))
+
+  it.effect("waiting too long, an answer too late and a silent line are told apart", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      fake.onSpawn = (operation) => void operation.spawned()
+      const image = yield* imageOf(fake)
+      const waiting = yield* Effect.fork(Effect.flip(image.run(Command.exec("true"), { waitTimeout: "5 seconds" })))
+      yield* fake.awaitCalls("operationEvents")
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "OperationTimedOutError" })
+      fake.before.set("spawnInstance", Effect.never)
+      const late = yield* Effect.fork(Effect.flip(image.run(Command.exec("true"), { waitTimeout: "1 hour" })))
+      yield* fake.awaitCalls("spawnInstance", 2)
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* Fiber.join(late)).toMatchObject({ _tag: "TransportError", timeout: "request" })
+    }))
+})
+
 layer(ContreeLocal.layerServer({ store }), { excludeTestServices: true, timeout: "5 minutes" })(
   "on the engine",
   (it) => {
@@ -128,40 +166,3 @@ layer(ContreeLocal.layerServer({ store }), { excludeTestServices: true, timeout:
         })))
   }
 )
-
-describe("with a clock of its own", () => {
-  it.effect("a stream never hangs for ever", () =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      fake.onSpawn = (operation) => {
-        operation.spawned()
-        operation.connections.push(...Array.from({ length: 99 }, () => ({
-          refuse: new Errors.TransportError({ method: "e", code: "ETIMEDOUT", timeout: "idle" })
-        })))
-      }
-      const dead = new Errors.TransportError({ method: "o", code: "ETIMEDOUT", timeout: "request" })
-      fake.failures.set("getOperation", Array.from({ length: 99 }, () => dead))
-      const image = yield* imageOf(fake)
-      const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(image.stream(Command.exec("true")))))
-      for (let i = 0; i < 60 && fiber.unsafePoll() === null; i++) yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "TransportError", timeout: "idle" })
-      // what could not be read may go on, and is not left so
-      expect(fake.named("cancelOperation").length).toBe(1)
-    }))
-
-  it.effect("waiting too long, an answer too late and a silent line are told apart", () =>
-    Effect.gen(function*() {
-      const fake = makeFake()
-      fake.onSpawn = (operation) => void operation.spawned()
-      const image = yield* imageOf(fake)
-      const waiting = yield* Effect.fork(Effect.flip(image.run(Command.exec("true"), { waitTimeout: "5 seconds" })))
-      yield* fake.awaitCalls("operationEvents")
-      yield* TestClock.adjust("5 seconds")
-      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "OperationTimedOutError" })
-      fake.before.set("spawnInstance", Effect.never)
-      const late = yield* Effect.fork(Effect.flip(image.run(Command.exec("true"), { waitTimeout: "1 hour" })))
-      yield* fake.awaitCalls("spawnInstance", 2)
-      yield* TestClock.adjust("5 minutes")
-      expect(yield* Fiber.join(late)).toMatchObject({ _tag: "TransportError", timeout: "request" })
-    }))
-})

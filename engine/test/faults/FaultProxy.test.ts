@@ -49,24 +49,41 @@ interface Answer {
   readonly code?: string | undefined
 }
 
-/** how long nothing must come, in milliseconds, to be taken for nothing at all */
-const silence = 2000
+/** how much longer a client looks, in milliseconds, once nothing more is to come: too short a look sees nothing wrong */
+const look = 100
 
-/** what a plain client sees; of a connection that carries nothing for a while, what it carried */
-const ask = (url: string, method: string, route: string, agent: Http.Agent, body = ""): Effect.Effect<Answer> =>
+/** what a plain client sees. `heldAt`: after so many bytes the answer is to be held up; the client hangs up then */
+const ask = (
+  url: string,
+  method: string,
+  route: string,
+  agent: Http.Agent,
+  { body = "", heldAt = Infinity }: { readonly body?: string; readonly heldAt?: number } = {}
+): Effect.Effect<Answer> =>
   Effect.async((resume) => {
     const parts: Array<Buffer> = []
     const bytes = () => Buffer.concat(parts)
+    let timer: NodeJS.Timeout | undefined
     const request = Http.request(url + route, { method, agent }, (response) => {
       const { headers, statusCode: status } = response
       const done = (complete: boolean) => resume(Effect.succeed({ status, headers, bytes: bytes(), complete }))
-      response.on("data", (part: Buffer) => parts.push(part))
+      response.on("data", (part: Buffer) => {
+        parts.push(part)
+        held()
+      })
       response.on("end", () => done(response.complete))
       response.on("error", () => done(false))
       response.on("close", () => done(response.complete))
-      response.setTimeout(silence, () => done(false))
     })
-    request.setTimeout(silence, () => resume(Effect.succeed({ bytes: bytes(), complete: false, code: "silence" })))
+    const hangUp = () => {
+      resume(Effect.succeed({ bytes: bytes(), complete: false, code: "held" }))
+      request.destroy()
+    }
+    const held = () => {
+      if (bytes().length >= heldAt) timer ??= setTimeout(hangUp, look)
+    }
+    request.on("finish", held)
+    request.on("close", () => clearTimeout(timer))
     request.on(
       "error",
       (error: NodeJS.ErrnoException) => resume(Effect.succeed({ bytes: bytes(), complete: false, code: error.code }))
@@ -85,8 +102,10 @@ const through = (rules: ReadonlyArray<Rule>, options: { readonly gzip?: boolean 
     return {
       real,
       proxy,
-      spawn: ask(proxy.url, "POST", "/v1/instances", agent, "{\"command\":\"x\"}"),
-      events: ask(proxy.url, "GET", `${path}/events?follow=1`, agent)
+      spawn: ask(proxy.url, "POST", "/v1/instances", agent, { body: "{\"command\":\"x\"}" }),
+      heldSpawn: ask(proxy.url, "POST", "/v1/instances", agent, { body: "{}", heldAt: 0 }),
+      events: ask(proxy.url, "GET", `${path}/events?follow=1`, agent),
+      eventsHeldAt: (heldAt: number) => ask(proxy.url, "GET", `${path}/events?follow=1`, agent, { heldAt })
     }
   })
 
@@ -109,7 +128,7 @@ describe("the proxy", () => {
 
   it.scopedLive("breaks requests before the target hears of them", () =>
     Effect.gen(function*() {
-      const { proxy, real, spawn: spawned } = yield* through([
+      const { heldSpawn, proxy, real, spawn: spawned } = yield* through([
         spawn({ _tag: "Refuse" }),
         spawn({ _tag: "ResetAfterBody" }, 1),
         spawn({ _tag: "HalfOpen" }, 2),
@@ -117,7 +136,7 @@ describe("the proxy", () => {
       ])
       expect(yield* spawned).toMatchObject({ code: "ECONNRESET", complete: false })
       expect(yield* spawned).toMatchObject({ code: "ECONNRESET", complete: false })
-      expect(yield* spawned).toMatchObject({ code: "silence" })
+      expect(yield* heldSpawn).toMatchObject({ code: "held", bytes: Buffer.alloc(0) })
       const refused = yield* spawned
       expect([refused.status, refused.headers?.["retry-after"]]).toEqual([429, "7"])
       expect(real.bodies).toEqual([])
@@ -135,17 +154,18 @@ describe("the proxy", () => {
 
   it.scopedLive("cuts, stalls, delays and drips at the byte", () =>
     Effect.gen(function*() {
-      const { events: asked } = yield* through([
+      const { events: asked, eventsHeldAt } = yield* through([
         onEvents({ _tag: "Cut", bytes: 50, how: "close" }),
         onEvents({ _tag: "Cut", bytes: 0, how: "close" }, 1),
         onEvents({ _tag: "Stall", bytes: 47 }, 2),
         onEvents({ _tag: "Delay", millis: 20 }, 3),
         onEvents({ _tag: "Drip", bytes: 40, millis: 1 }, 4)
       ])
-      for (const bytes of [50, 0, 47]) {
+      for (const bytes of [50, 0]) {
         const answer = yield* asked
         expect([answer.bytes.toString(), answer.complete]).toEqual([events.slice(0, bytes), false])
       }
+      expect(yield* eventsHeldAt(47)).toMatchObject({ code: "held", bytes: Buffer.from(events.slice(0, 47)) })
       for (let i = 0; i < 2; i++) expect(yield* asked).toMatchObject({ bytes: Buffer.from(events), complete: true })
     }))
 
