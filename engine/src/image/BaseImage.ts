@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ImageId } from "effect-contree/Ids"
+import type { ImageId } from "effect-contree/Ids"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { createHash, randomUUID } from "node:crypto"
@@ -12,6 +12,7 @@ import * as Tools from "../box/Tools.js"
 import { EngineError } from "../EngineError.js"
 import * as Columns from "../store/Columns.js"
 import * as Commit from "../store/Commit.js"
+import * as ContentId from "../store/ContentId.js"
 import type { Connection, Database } from "../store/Database.js"
 import * as HostCommand from "../store/HostCommand.js"
 import type { Scratch } from "../store/Scratch.js"
@@ -36,16 +37,8 @@ interface Parts {
   readonly scratch: Scratch
 }
 
-/** The same program by the same recipe is the same image, so that two processes cannot make two of it. */
-const idOf = (program: Uint8Array): ImageId => {
-  const hex = createHash("sha256").update(BusyboxTree.recipe).update("\0").update(program).digest("hex")
-  const variant = (Number.parseInt(hex.charAt(16), 16) & 0x3 | 0x8).toString(16)
-  return ImageId.make(
-    [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join(
-      "-"
-    )
-  )
-}
+const idOf = (program: Uint8Array): ImageId =>
+  ContentId.make(createHash("sha256").update(BusyboxTree.recipe).update("\0").update(program))
 
 /** A tag that somebody gave to another image stays there; one that is missing, or still at the last build, is ours. */
 const claim = (connection: Connection, tag: string, image: ImageId): void => {

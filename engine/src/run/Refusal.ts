@@ -91,14 +91,6 @@ export const unprocessable: (error: string) => Refusal = refusal(422)
 export const internal: (error: string) => Refusal = refusal(500)
 
 /**
- * The engine does not do this.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const notImplemented: (error: string) => Refusal = refusal(501)
-
-/**
  * The engine is closing.
  *
  * @since 0.1.0

@@ -15,7 +15,9 @@ import type { BoxReport } from "../box/BoxReport.js"
 import type { OperationFields } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
-import type { EventLogError, Writer } from "./EventLog.js"
+import type * as Crew from "./Crew.js"
+import * as Ending from "./Ending.js"
+import type { EventLogError } from "./EventLog.js"
 import * as LiveProcess from "./LiveProcess.js"
 import * as Moment from "./Moment.js"
 import * as OutputCut from "./OutputCut.js"
@@ -24,53 +26,21 @@ import * as RunEvents from "./RunEvents.js"
 import * as RunOutcome from "./RunOutcome.js"
 import type { RunPlan } from "./RunPlan.js"
 
-/** The states that an operation can still leave. */
-export const active: ReadonlyArray<string> = ["PENDING", "ASSIGNED", "EXECUTING"]
-
 /**
  * A run that is going on.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Entry {
+export interface Entry extends Crew.Entry {
   readonly plan: RunPlan
-  readonly writer: Writer
   readonly processes: Processes.Processes
-  /** Ends the log for its followers; nothing can be written to it afterwards. */
-  readonly endLog: Effect.Effect<void>
-  stopped: RunOutcome.Stopped
   /** Its `init` event is written. */
   begun: boolean
-  /** From here on the outcome is being written down, and nobody can change it any more. */
-  finishing: boolean
-  /** How it ended, while the store cannot take that down (a full disk): what is asked about it is answered from here. */
-  unwritten: Unwritten | undefined
 }
 
-/**
- * What the row of an operation will say as soon as it can be written.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Unwritten {
-  readonly status: End["status"]
-  readonly fields: OperationFields
-}
-
-interface Machine {
-  readonly store: Store
+interface Machine extends Ending.Machine {
   readonly launcher: Launcher
-  /** Waits so long, or until the engine closes: then `false`. */
-  readonly pause: (millis: number) => Effect.Effect<boolean>
-}
-
-interface End {
-  readonly status: "SUCCESS" | "FAILED" | "CANCELLED"
-  readonly error: string | null
-  readonly resultImageId: string | null
-  readonly imageSize: number | null
 }
 
 /**
@@ -94,18 +64,12 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
       if (outcome._tag !== "Ended" || !outcome.keep) yield* release
       const reason = RunOutcome.shutdownReason(outcome)
       // a sandbox that never began does not end
-      if (entry.begun) yield* tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
+      if (entry.begun) yield* Ending.tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
       const durationMs = (yield* Clock.currentTimeMillis) - started
       const end = yield* finish(machine, entry, outcome, durationMs, release)
-      if (entry.unwritten === undefined) yield* tell(entry, "completion", RunEvents.completion({ ...end, durationMs }))
+      if (entry.unwritten === undefined) yield* Ending.complete(entry, { ...end, durationMs })
     }).pipe(Effect.ensuring(release))
   })
-
-// a log that cannot be written (a full disk) must not keep the outcome from being known
-const tell = (entry: Entry, type: string, data: Record<string, unknown>): Effect.Effect<void> =>
-  entry.writer.append(type, 0, data).pipe(
-    Effect.catchAll((error) => Effect.logWarning(`could not log the ${type} event: ${error.message}`))
-  )
 
 const execute = (
   { launcher, store }: Machine,
@@ -176,23 +140,23 @@ const finish = (
   outcome: RunOutcome.RunOutcome,
   durationMs: number,
   release: Effect.Effect<void>
-): Effect.Effect<End> => {
+): Effect.Effect<Ending.End> => {
   const fields: OperationFields = { ...usage(outcome), duration: durationMs / 1000 }
-  if (outcome._tag === "Cancelled") return close(machine, entry, "CANCELLED", null, fields)
-  if (outcome._tag === "Broken") return close(machine, entry, "FAILED", outcome.error, fields)
-  if (!outcome.keep) return close(machine, entry, "SUCCESS", null, fields)
+  if (outcome._tag === "Cancelled") return Ending.close(machine, entry, "CANCELLED", null, fields)
+  if (outcome._tag === "Broken") return Ending.close(machine, entry, "FAILED", outcome.error, fields)
+  if (!outcome.keep) return Ending.close(machine, entry, "SUCCESS", null, fields)
   return commit(machine.store, entry.plan, fields).pipe(
     Effect.catchAll((error) =>
       Effect.zipRight(
         release,
-        close(machine, entry, "FAILED", `the image could not be kept: ${error.message}`, fields)
+        Ending.close(machine, entry, "FAILED", `the image could not be kept: ${error.message}`, fields)
       )
     )
   )
 }
 
 /** The image and the end of its operation appear together, or neither does. */
-const commit = (store: Store, plan: RunPlan, fields: OperationFields): Effect.Effect<End, StoreError> =>
+const commit = (store: Store, plan: RunPlan, fields: OperationFields): Effect.Effect<Ending.End, StoreError> =>
   Effect.suspend(() => {
     let imageSize = 0
     return store.images.commit({
@@ -203,7 +167,7 @@ const commit = (store: Store, plan: RunPlan, fields: OperationFields): Effect.Ef
       env: plan.envToKeep,
       finish: (image, sizeBytes, tx) => {
         imageSize = sizeBytes
-        const done = tx.transition(plan.operationId, active, "SUCCESS", {
+        const done = tx.transition(plan.operationId, Ending.active, "SUCCESS", {
           ...fields,
           imageSize: sizeBytes,
           resultImageId: image,
@@ -211,49 +175,5 @@ const commit = (store: Store, plan: RunPlan, fields: OperationFields): Effect.Ef
         })
         if (!done) throw new Error("the operation has ended before")
       }
-    }).pipe(Effect.map((image): End => ({ status: "SUCCESS", error: null, resultImageId: image, imageSize })))
-  })
-
-const firstPauseMillis = 50
-const longestPauseMillis = 2_000
-// these many tries may be a lock that is held for a moment; from then on it is told
-const quietTries = 3
-// after the engine began to close
-const lastTries = 3
-
-const close = (
-  { pause, store }: Machine,
-  entry: Entry,
-  status: End["status"],
-  error: string | null,
-  fields: OperationFields
-): Effect.Effect<End> => {
-  const { operationId } = entry.plan
-  const end: End = { status, error, resultImageId: null, imageSize: null }
-  const written: OperationFields = { ...fields, error, result: JSON.stringify({ image: null, tag: null }) }
-  const write = store.operations.transition(operationId, active, status, written)
-  return Effect.gen(function*() {
-    let wait = firstPauseMillis
-    for (let tries = 1, left = lastTries; left > 0; tries += 1) {
-      const failure = yield* Effect.match(write, { onSuccess: () => undefined, onFailure: (cause) => cause })
-      if (failure === undefined) return end
-      if (tries === quietTries) yield* tellUnwritten(entry, { status, fields: written }, failure)
-      if (!(yield* pause(wait))) left -= 1
-      wait = Math.min(longestPauseMillis, wait * 2)
-    }
-    // the next start of an engine finds its owner gone
-    yield* Effect.logError(`operation ${operationId} ended ${status}, but the store could not take that down`)
-    return end
-  })
-}
-
-/** Whoever asks or follows must not wait until somebody clears the disk. */
-const tellUnwritten = (entry: Entry, unwritten: Unwritten, cause: StoreError): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const { fields, status } = unwritten
-    yield* Effect.logWarning(`the end of operation ${entry.plan.operationId} is not written yet: ${cause.message}`)
-    entry.unwritten = unwritten
-    const durationMs = (fields.duration ?? 0) * 1000
-    yield* tell(entry, "completion", RunEvents.completion({ status, durationMs, error: fields.error }))
-    yield* entry.endLog
+    }).pipe(Effect.map((image): Ending.End => ({ status: "SUCCESS", error: null, resultImageId: image, imageSize })))
   })

@@ -8,18 +8,11 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { BoxError, BoxReport } from "../box/BoxReport.js"
 import type { StoreError } from "../store/StoreError.js"
+import type { Stopped } from "./Crew.js"
 import type { EventLogError } from "./EventLog.js"
 
 /** Why a run could not go on. */
 export type RunError = BoxError | StoreError | EventLogError
-
-/**
- * Who ended a run before its time: a client by cancelling, or the engine by closing.
- *
- * @since 0.1.0
- * @category models
- */
-export type Stopped = "cancelled" | "engine stopped" | undefined
 
 /**
  * - `Ended`: the command ran to an end that is the user's own business; `keep` when its files may become an image.

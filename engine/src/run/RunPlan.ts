@@ -98,6 +98,13 @@ const checkCwd = (tree: ImageTree.ImageTree, request: RunRequest): Effect.Effect
   )
 }
 
+/** Where a run begins that does not say it: where its image says, as long as that folder is there. */
+const cwdOf = (tree: ImageTree.ImageTree, image: ImageRow, request: RunRequest): Effect.Effect<string> =>
+  request.cwd !== "" || image.cwd === "" ? Effect.succeed(request.cwd) : tree.stat(image.cwd).pipe(
+    Effect.map((entry) => entry.is_dir ? image.cwd : ""),
+    Effect.orElseSucceed(() => "")
+  )
+
 /**
  * Fails with 400, 404 or 422 and says why; nothing was begun.
  *
@@ -132,7 +139,7 @@ export const make = (
       args: request.args,
       shell: request.shell,
       env: Environment.complete({ kept: image.env, requested: request.env, home: homeOf(request.uid) }),
-      cwd: request.cwd,
+      cwd: yield* cwdOf(tree, image, request),
       uid: request.uid,
       gid: request.gid,
       hostname: request.hostname,

@@ -3,19 +3,18 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Launcher } from "../box/Box.js"
 import type { OperationRow } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
+import * as Crew from "./Crew.js"
+import * as Ending from "./Ending.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
 import * as Processes from "./Processes.js"
-import { conflict, notFound, tooMany, unavailable } from "./Refusal.js"
+import { conflict, notFound } from "./Refusal.js"
 import type { Refusal } from "./Refusal.js"
 import * as RunFiber from "./RunFiber.js"
 import * as RunPlan from "./RunPlan.js"
@@ -45,13 +44,6 @@ export interface Runner {
   readonly close: Effect.Effect<void>
 }
 
-interface Running {
-  readonly entry: RunFiber.Entry
-  readonly fiber: Fiber.RuntimeFiber<void>
-}
-
-const closing = unavailable("the engine is closing")
-
 /**
  * Closing the scope closes the runner.
  *
@@ -66,153 +58,62 @@ export const make = (options: {
   readonly concurrency: number
 }): Effect.Effect<Runner, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { concurrency, launcher, log, store } = options
-    const running = new Map<string, Running>()
-    let taken = 0
-    let closed = false
-    const pausing = new Set<() => void>()
+    const { launcher, store } = options
+    const crew = yield* Crew.make<RunFiber.Entry>({ ...options, what: "runs" })
 
-    // not a race of effects: the fibers that wait here cannot be interrupted
-    const pause = (millis: number): Effect.Effect<boolean> =>
-      Effect.async((resume) => {
-        const over = (): void => {
-          clearTimeout(timer)
-          pausing.delete(over)
-          resume(Effect.sync(() => !closed))
-        }
-        const timer = setTimeout(over, millis)
-        // when the engine closes the last waits are short, and served
-        if (!closed) pausing.add(over)
-      })
-
-    const admit = Effect.suspend((): Effect.Effect<void, Refusal> => {
-      if (closed) return Effect.fail(closing)
-      if (taken >= concurrency) {
-        return Effect.fail(tooMany(`${concurrency} runs are going on, which is the limit: nothing was begun`, 1))
-      }
-      taken += 1
-      return Effect.void
-    })
-    const leave = Effect.sync(() => {
-      taken -= 1
-    })
-
-    const stop = (run: Running, why: "cancelled" | "engine stopped"): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        run.entry.stopped ??= why
-        return Fiber.interruptFork(run.fiber)
-      })
-
-    const begin = (plan: RunPlan.RunPlan): Effect.Effect<void, Refusal | StoreError | EventLogError> =>
-      Effect.uninterruptible(Effect.gen(function*() {
-        const scope = yield* Scope.make()
-        const started = Effect.gen(function*() {
-          // first the log: an operation that can be seen has one
-          const writer = yield* Scope.extend(log.create(plan.operationId), scope)
-          yield* store.operations.create({
-            id: plan.operationId,
-            kind: "instance",
-            imageId: plan.imageId,
-            metadata: JSON.stringify(plan.request.echo)
-          })
-          const entry: RunFiber.Entry = {
-            plan,
-            writer,
-            processes: Processes.make(plan, writer),
-            endLog: Scope.close(scope, Exit.void),
-            stopped: undefined,
-            begun: false,
-            finishing: false,
-            unwritten: undefined
-          }
-          // in an uninterruptible region the fiber starts so: an interruption that comes at once is still answered by it
-          const fiber = yield* Effect.forkDaemon(
-            RunFiber.make({ store, launcher, pause }, entry).pipe(
-              Effect.ensuring(Effect.sync(() => running.delete(plan.operationId))),
-              Effect.ensuring(Scope.close(scope, Exit.void)),
-              Effect.ensuring(leave)
-            )
-          )
-          const run = { entry, fiber }
-          running.set(plan.operationId, run)
-          if (closed) yield* stop(run, "engine stopped")
-        })
-        yield* Effect.onError(
-          started,
-          () => Effect.zipRight(Scope.close(scope, Exit.void), log.remove(plan.operationId))
-        )
-      }))
+    const begin = (plan: RunPlan.RunPlan): Effect.Effect<void, StoreError | EventLogError> =>
+      crew.begin(
+        {
+          id: plan.operationId,
+          kind: "instance",
+          imageId: plan.imageId,
+          metadata: JSON.stringify(plan.request.echo)
+        },
+        (bare) => ({ ...bare, plan, processes: Processes.make(plan, bare.writer), begun: false }),
+        (entry) => RunFiber.make({ store, launcher, pause: crew.pause }, entry)
+      )
 
     const spawn: Runner["spawn"] = (request) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {
-          yield* admit
-          const plan = yield* restore(RunPlan.make(store, launcher, request)).pipe(Effect.onError(() => leave))
-          yield* Effect.onError(begin(plan), () => leave)
+          yield* crew.admit
+          const plan = yield* restore(RunPlan.make(store, launcher, request)).pipe(Effect.onError(() => crew.leave))
+          yield* Effect.onError(begin(plan), () => crew.leave)
           return plan
         })
       )
 
     const cancel: Runner["cancel"] = (id) =>
-      Effect.suspend(() => {
-        const run = running.get(id)
-        if (run !== undefined && !run.entry.finishing) return stop(run, "cancelled")
-        return Effect.flatMap(store.operations.get(id), (row) => {
-          if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
-          return Effect.fail(conflict(
-            RunFiber.active.includes(row.value.status) && !row.value.owned
-              ? "operation is run by another process on this store: only that one can cancel it"
-              : "operation is not cancellable"
-          ))
-        })
-      })
+      Effect.flatMap(crew.cancel(id), (done) => done ? Effect.void : refuseCancel(store, id))
 
     const processes: Runner["processes"] = (id) =>
       Effect.suspend(() => {
-        const run = running.get(id)
-        if (run !== undefined) return Effect.succeed(run.entry.processes)
-        return Effect.flatMap(store.operations.get(id), (row) => {
-          if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
-          if (row.value.kind !== "instance") return Effect.fail(conflict("operation is no run: it has no processes"))
-          return Effect.fail(
-            RunFiber.active.includes(row.value.status) && !row.value.owned
-              ? conflict("operation is run by another process on this store: only that one can reach its processes")
-              : Subprocess.runEnded
-          )
-        })
+        const entry = crew.find(id)
+        return entry === undefined ? refuseProcesses(store, id) : Effect.succeed(entry.processes)
       })
 
-    const known: Runner["known"] = (row) => {
-      const unwritten = RunFiber.active.includes(row.status) ? running.get(row.id)?.entry.unwritten : undefined
-      if (unwritten === undefined) return row
-      const { consumedCpu, consumedMemory, duration, error, result } = unwritten.fields
-      return {
-        ...row,
-        status: unwritten.status,
-        error: error ?? null,
-        duration: duration ?? null,
-        consumedCpu: consumedCpu ?? null,
-        consumedMemory: consumedMemory ?? null,
-        result: result ?? null
-      }
-    }
+    return { spawn, cancel, processes, known: crew.known, running: crew.running, close: crew.close }
+  })
 
-    const stopAll: Effect.Effect<void> = Effect.suspend(() => {
-      closed = true
-      for (const over of [...pausing]) over()
-      const runs = [...running.values()]
-      return Effect.forEach(runs, (run) => stop(run, "engine stopped"), { discard: true }).pipe(
-        Effect.zipRight(Effect.forEach(runs, (run) => Fiber.await(run.fiber), { discard: true }))
-      )
-    })
-    // a run that was just being begun when the door closed is stopped by who began it, and counted until then
-    const close = stopAll.pipe(
-      Effect.zipRight(Effect.sleep("2 millis").pipe(Effect.unless(() => taken === 0))),
-      Effect.repeat({ until: () => taken === 0 }),
-      // whoever closes may hold the clock still
-      Effect.withClock(Clock.make()),
-      Effect.asVoid
+const isElsewhere = (row: OperationRow): boolean => Ending.active.includes(row.status) && !row.owned
+
+const refuseCancel = (store: Store, id: string): Effect.Effect<never, Refusal | StoreError> =>
+  Effect.flatMap(store.operations.get(id), (row) => {
+    if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
+    return Effect.fail(conflict(
+      isElsewhere(row.value)
+        ? "operation is run by another process on this store: only that one can cancel it"
+        : "operation is not cancellable"
+    ))
+  })
+
+const refuseProcesses = (store: Store, id: string): Effect.Effect<never, Refusal | StoreError> =>
+  Effect.flatMap(store.operations.get(id), (row) => {
+    if (Option.isNone(row)) return Effect.fail(notFound("Operation not found"))
+    if (row.value.kind !== "instance") return Effect.fail(conflict("operation is no run: it has no processes"))
+    return Effect.fail(
+      isElsewhere(row.value)
+        ? conflict("operation is run by another process on this store: only that one can reach its processes")
+        : Subprocess.runEnded
     )
-    yield* Effect.addFinalizer(() => close)
-    return { spawn, cancel, processes, known, running: Effect.sync(() => taken), close }
   })

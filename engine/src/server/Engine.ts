@@ -5,7 +5,9 @@
  */
 import type { Launcher } from "../box/Box.js"
 import type { EventLog } from "../run/EventLog.js"
+import type { Importer } from "../run/Importer.js"
 import type { Runner } from "../run/Runner.js"
+import type { OperationRow } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 
 /**
@@ -18,6 +20,7 @@ export interface Engine {
   readonly store: Store
   readonly launcher: Launcher
   readonly runner: Runner
+  readonly importer: Importer
   readonly log: EventLog
   readonly concurrency: number
   readonly maxUploadBytes: number
@@ -26,3 +29,13 @@ export interface Engine {
   /** for requests that are silent about it */
   readonly network: "host" | "none"
 }
+
+/**
+ * A row as it is known to whoever runs the operation: one that ended while the store could not take that down has ended
+ * all the same.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const known = ({ importer, runner }: Engine, row: OperationRow): OperationRow =>
+  importer.known(runner.known(row))

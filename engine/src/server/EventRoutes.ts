@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Ending from "../run/Ending.js"
 import { parseLine } from "../run/EventLines.js"
 import type { EventLine } from "../run/EventLines.js"
 import type { EventLogError } from "../run/EventLog.js"
@@ -16,9 +17,9 @@ import * as Moment from "../run/Moment.js"
 import { badRequest, notFound, tooEarly } from "../run/Refusal.js"
 import type { Refusal } from "../run/Refusal.js"
 import * as RunEvents from "../run/RunEvents.js"
-import * as RunFiber from "../run/RunFiber.js"
 import type { OperationRow } from "../store/OperationStore.js"
 import type { StoreError } from "../store/StoreError.js"
+import * as Engines from "./Engine.js"
 import type { Engine } from "./Engine.js"
 import { withoutPaths } from "./Failure.js"
 import { operationNotFound } from "./OperationRoutes.js"
@@ -61,7 +62,7 @@ const wanted: Effect.Effect<Wanted, Refusal, HttpServerRequest.HttpServerRequest
   }
 })
 
-const isTerminal = (row: OperationRow): boolean => !RunFiber.active.includes(row.status)
+const isTerminal = (row: OperationRow): boolean => !Ending.active.includes(row.status)
 
 /** When it ended, as far as its row knows. */
 const endOf = (row: OperationRow): string =>
@@ -93,7 +94,7 @@ const linesOf = (
   row: OperationRow,
   follow: boolean
 ): Stream.Stream<EventLine, EventLogError | StoreError> => {
-  const read = Effect.map(engine.store.operations.get(row.id), Option.map(engine.runner.known))
+  const read = Effect.map(engine.store.operations.get(row.id), Option.map((known) => Engines.known(engine, known)))
   const isOver = read.pipe(
     Effect.map(Option.match({ onNone: () => true, onSome: isTerminal })),
     // a locked database says nothing about the operation
@@ -144,7 +145,7 @@ const events = (engine: Engine): Answer =>
     const { after, follow, spid } = yield* wanted
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
-    const row = engine.runner.known(found.value)
+    const row = Engines.known(engine, found.value)
     if (!isTerminal(row) && !(yield* engine.log.has(id))) {
       return yield* tooEarly("the operation has no events yet", 1)
     }

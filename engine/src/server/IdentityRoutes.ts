@@ -5,6 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
+import * as Importer from "../run/Importer.js"
+import * as ImportRequest from "../run/ImportRequest.js"
 import { limits } from "../run/RunRequest.js"
 import type { Engine } from "./Engine.js"
 import * as Reply from "./Reply.js"
@@ -21,28 +23,30 @@ export const make = (engine: Engine): ReadonlyArray<Route> => {
     route(
       "GET",
       "/v1/whoami",
-      Effect.map(engine.runner.running, (running) =>
-        Reply.json(200, {
-          token_uuid: tokenId,
-          token_expiration: null,
-          permissions: {
-            // images cannot be imported here: the route answers 501
-            import: false,
-            spawn: true,
-            spawn_disposable: true,
-            list: true,
-            cancel: true,
-            set_image_tag: true
-          },
-          operations_stat: { running_instances: running, running_imports: 0 },
-          limits: {
-            instance_max_timeout: limits.maxTimeoutSeconds,
-            instance_max_concurrency: engine.concurrency,
-            instance_max_layer_bytes: limits.maxLayerBytes,
-            images_import_max_concurrency: 0,
-            images_import_max_timeout: 3600
-          }
-        }))
+      Effect.map(
+        Effect.all([engine.runner.running, engine.importer.running]),
+        ([running, importing]) =>
+          Reply.json(200, {
+            token_uuid: tokenId,
+            token_expiration: null,
+            permissions: {
+              import: true,
+              spawn: true,
+              spawn_disposable: true,
+              list: true,
+              cancel: true,
+              set_image_tag: true
+            },
+            operations_stat: { running_instances: running, running_imports: importing },
+            limits: {
+              instance_max_timeout: limits.maxTimeoutSeconds,
+              instance_max_concurrency: engine.concurrency,
+              instance_max_layer_bytes: limits.maxLayerBytes,
+              images_import_max_concurrency: Importer.concurrency,
+              images_import_max_timeout: ImportRequest.limits.maxTimeoutSeconds
+            }
+          })
+      )
     )
   ]
 }

@@ -6,8 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Wire from "effect-contree/Wire"
+import { isTag } from "../run/ImportRequest.js"
 import * as Moment from "../run/Moment.js"
-import { badRequest, notFound, notImplemented } from "../run/Refusal.js"
+import { badRequest, notFound } from "../run/Refusal.js"
 import type { ImageRow } from "../store/ImageStore.js"
 import * as Body from "./Body.js"
 import type { Engine } from "./Engine.js"
@@ -16,7 +17,6 @@ import * as Reply from "./Reply.js"
 import { param, route } from "./Route.js"
 import type { Answer, Route } from "./Route.js"
 
-const tagPattern = /^[A-Za-z0-9_./:-]{1,256}$/
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
@@ -63,7 +63,7 @@ const setTag = (engine: Engine): Answer =>
   Effect.gen(function*() {
     const id = yield* param("id")
     const { tag } = yield* Body.json(Wire.TagRequest)
-    if (!tagPattern.test(tag)) return yield* badRequest("tag must be 1 to 256 of A-Z a-z 0-9 _ - . : /")
+    if (!isTag(tag)) return yield* badRequest("tag must be 1 to 256 of A-Z a-z 0-9 _ - . : /")
     const row = yield* engine.store.images.setTag(id, tag)
     if (Option.isNone(row)) return yield* imageNotFound(id)
     return Reply.json(200, toWire(row.value, tag))
@@ -89,11 +89,6 @@ const removeTag = (engine: Engine): Answer =>
  */
 export const make = (engine: Engine): ReadonlyArray<Route> => [
   route("GET", "/v1/images", list(engine)),
-  route(
-    "POST",
-    "/v1/images/import",
-    Effect.fail(notImplemented("the embedded engine does not import images yet: it has what its option `images` names"))
-  ),
   route("PATCH", "/v1/images/:id/tag", setTag(engine)),
   route("DELETE", "/v1/images/:id/tag", removeTag(engine))
 ]

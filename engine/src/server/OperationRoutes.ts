@@ -6,13 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Wire from "effect-contree/Wire"
+import * as Ending from "../run/Ending.js"
 import * as Moment from "../run/Moment.js"
 import { badRequest, notFound } from "../run/Refusal.js"
-import * as RunFiber from "../run/RunFiber.js"
 import * as RunRequest from "../run/RunRequest.js"
 import * as RunResult from "../run/RunResult.js"
 import type { OperationRow } from "../store/OperationStore.js"
 import * as Body from "./Body.js"
+import * as Engines from "./Engine.js"
 import type { Engine } from "./Engine.js"
 import * as Query from "./Query.js"
 import * as Reply from "./Reply.js"
@@ -70,8 +71,8 @@ const get = (engine: Engine): Answer =>
     const inflight = yield* Query.flag(yield* Query.parameters, "inflight")
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
-    const row = engine.runner.known(found.value)
-    const active = RunFiber.active.includes(row.status)
+    const row = Engines.known(engine, found.value)
+    const active = Ending.active.includes(row.status)
     const metadata = record(row.metadata)
     const result = row.kind === "instance" && (inflight || !active)
       ? yield* RunResult.fromLog(engine.log, row.id, 1)
@@ -100,11 +101,15 @@ const list = (engine: Engine): Answer =>
       since: yield* Query.moment(query, "since"),
       until: yield* Query.moment(query, "until")
     })
-    return Reply.json(200, rows.map((row) => summary(engine.runner.known(row))))
+    return Reply.json(200, rows.map((row) => summary(Engines.known(engine, row))))
   })
 
 const cancel = (engine: Engine): Answer =>
-  Effect.flatMap(param("id"), (id) => Effect.as(engine.runner.cancel(id), Reply.empty(202)))
+  Effect.gen(function*() {
+    const id = yield* param("id")
+    if (!(yield* engine.importer.cancel(id))) yield* engine.runner.cancel(id)
+    return Reply.empty(202)
+  })
 
 /**
  * @since 0.1.0

@@ -27,6 +27,7 @@ import * as GrepRoutes from "./GrepRoutes.js"
 import * as Guard from "./Guard.js"
 import * as IdentityRoutes from "./IdentityRoutes.js"
 import * as ImageRoutes from "./ImageRoutes.js"
+import * as ImportRoutes from "./ImportRoutes.js"
 import * as InspectRoutes from "./InspectRoutes.js"
 import * as OperationRoutes from "./OperationRoutes.js"
 import * as Reply from "./Reply.js"
@@ -87,6 +88,7 @@ type App = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServe
 const router = (engine: Engine) =>
   HttpRouter.fromIterable([
     ...IdentityRoutes.make(engine),
+    ...ImportRoutes.make(engine),
     ...ImageRoutes.make(engine),
     ...FileRoutes.make(engine),
     ...OperationRoutes.make(engine),

@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -13,7 +15,9 @@ import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import * as Box from "../box/Box.js"
 import { EngineError } from "../EngineError.js"
+import * as BlobCache from "../oci/BlobCache.js"
 import * as EventLog from "../run/EventLog.js"
+import * as Importer from "../run/Importer.js"
 import * as Runner from "../run/Runner.js"
 import * as Store from "../store/Store.js"
 import * as Server from "./Server.js"
@@ -52,6 +56,16 @@ export interface Options {
   readonly host?: string | undefined
   /** The port to listen on. Default 0: one that is free. */
   readonly port?: number | undefined
+  /**
+   * Folders of this machine whose images may be imported by path (`oci:`, `oci-archive:`, `docker-archive:`). Default:
+   * none. Whoever has the token reads in an image what the engine can read there.
+   */
+  readonly localImages?: ReadonlyArray<string> | undefined
+  /**
+   * Registries, as `host[:port]`, that are spoken to without TLS. Default: none but those of this machine. Who reads the
+   * line reads the password.
+   */
+  readonly insecureRegistries?: ReadonlyArray<string> | undefined
   /** What clients must show: printable ASCII without spaces. Default: a new one that nobody can guess. */
   readonly token?: Redacted.Redacted<string> | undefined
 }
@@ -81,6 +95,11 @@ export const defaultStore: Effect.Effect<string> = Config.option(Config.string("
   Effect.catchAll(() => Effect.succeed(Option.none<string>())),
   Effect.map(Option.getOrElse(() => join(homedir(), ".local", "share"))),
   Effect.map((base) => join(base, "effect-contree"))
+)
+
+/** How registries are asked. What the engine's own traces are called is nothing to them. */
+const registryClient = Effect.map(HttpClient.HttpClient, HttpClient.withTracerPropagation(false)).pipe(
+  Effect.provide(FetchHttpClient.layer)
 )
 
 // a program under test may hold its own clock still: processes and connections go on all the same
@@ -142,10 +161,19 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
       Effect.mapError((error) => new EngineError({ reason: "StoreUnusable", description: error.description }))
     )
     const runner = yield* Runner.make({ store, launcher, log, concurrency })
+    const importer = yield* Importer.make({
+      store,
+      log,
+      blobs: BlobCache.make(store.path, store.scratch),
+      client: yield* registryClient,
+      insecure: options.insecureRegistries ?? [],
+      localImages: (options.localImages ?? []).map((folder) => resolve(folder))
+    })
     const address = yield* Server.start({
       store,
       launcher,
       runner,
+      importer,
       log,
       concurrency,
       maxUploadBytes: options.maxUploadBytes ?? defaults.maxUploadBytes,
@@ -153,6 +181,6 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
       network: options.network ?? defaults.network
     }, { idleMillis: options.idleMillis, host: options.host, port: options.port, token: options.token })
     // before the connections go, so that whoever follows a run still reads its end
-    yield* Effect.addFinalizer(() => runner.close)
+    yield* Effect.addFinalizer(() => Effect.all([runner.close, importer.close], { concurrency: "unbounded" }))
     return address
   }))

@@ -15,10 +15,11 @@ import type { LiveProcess } from "../run/LiveProcess.js"
 import * as Processes from "../run/Processes.js"
 import { badRequest } from "../run/Refusal.js"
 import type { Refusal } from "../run/Refusal.js"
-import * as RunFiber from "../run/RunFiber.js"
+import * as Ending from "../run/Ending.js"
 import * as RunResult from "../run/RunResult.js"
 import type { StoreError } from "../store/StoreError.js"
 import * as Body from "./Body.js"
+import * as Engines from "./Engine.js"
 import type { Engine } from "./Engine.js"
 import { operationNotFound } from "./OperationRoutes.js"
 import * as Query from "./Query.js"
@@ -50,7 +51,7 @@ const get = (engine: Engine): Answer =>
     const spid = yield* spidOf
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
-    const over = !RunFiber.active.includes(engine.runner.known(found.value).status)
+    const over = !Ending.active.includes(Engines.known(engine, found.value).status)
     const result = found.value.kind === "instance"
       ? yield* RunResult.fromLog(engine.log, id, spid, { over })
       : null

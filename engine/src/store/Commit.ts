@@ -81,7 +81,7 @@ const addLayer = (connection: Connection, store: string, upper: string, seen: Se
 const sameEnv = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
   JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
 
-const finish = (input: CommitInput, image: ImageId, size: number, connection: Connection): void => {
+const finish = (input: Pick<CommitInput, "finish">, image: ImageId, size: number, connection: Connection): void => {
   try {
     input.finish(image, size, Transaction.make(connection))
   } catch (cause) {
@@ -92,8 +92,36 @@ const finish = (input: CommitInput, image: ImageId, size: number, connection: Co
   }
 }
 
+const endWith = (
+  input: Pick<CommitInput, "tag" | "finish">,
+  image: ImageId,
+  size: number,
+  connection: Connection
+): ImageId => {
+  Option.map(input.tag, (tag) => TagRows.set(connection, image, tag))
+  finish(input, image, size, connection)
+  return image
+}
+
 /**
- * See `ImageStore.commit`. `id` is for images that are known before they are made: one that is there already wins.
+ * See `ImageStore.reuse`.
+ *
+ * @since 0.1.0
+ * @category committing
+ */
+export const reuse = (
+  database: Database,
+  id: ImageId,
+  input: Pick<CommitInput, "tag" | "finish">
+): Effect.Effect<boolean, StoreError> =>
+  database.write("ending an operation with an image", (connection) => {
+    if (!TagRows.imageExists(connection, id)) return false
+    endWith(input, id, 0, connection)
+    return true
+  })
+
+/**
+ * See `ImageStore.commit`.
  *
  * @since 0.1.0
  * @category committing
@@ -101,7 +129,7 @@ const finish = (input: CommitInput, image: ImageId, size: number, connection: Co
 export const commit = (
   store: string,
   database: Database,
-  input: CommitInput & { readonly id?: ImageId | undefined },
+  input: CommitInput,
   created: number
 ): Effect.Effect<ImageId, StoreError> =>
   Effect.gen(function*() {
@@ -111,11 +139,7 @@ export const commit = (
     return yield* database.write("committing an image", (connection) => {
       const below = parent === undefined ? [] : ImageRows.layerNumbers(connection, parent.row.id)
       if (below === undefined) throw noImage(parent?.row.id ?? "")
-      const conclude = (image: ImageId): ImageId => {
-        Option.map(input.tag, (tag) => TagRows.set(connection, image, tag))
-        finish(input, image, seen.size, connection)
-        return image
-      }
+      const conclude = (image: ImageId): ImageId => endWith(input, image, seen.size, connection)
       if (parent !== undefined && seen.unchanged && sameEnv(parent.row.env, input.env)) return conclude(parent.row.id)
       const id = input.id ?? ImageId.make(randomUUID())
       if (input.id !== undefined && TagRows.imageExists(connection, id)) return conclude(id)
@@ -126,6 +150,7 @@ export const commit = (
         operationId: input.operationId,
         created,
         env: input.env,
+        cwd: input.cwd ?? parent?.row.cwd ?? "",
         layers
       })
       return conclude(id)

@@ -22,6 +22,7 @@ export interface NewImage {
   readonly operationId: OperationId | null
   readonly created: number
   readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
   readonly layers: ReadonlyArray<number>
 }
 
@@ -39,7 +40,8 @@ const decode = (connection: Connection, row: Row): ImageRow => {
     operationId: optional(row, "operation", (text) => OperationId.make(text)),
     createdAt: Columns.timestamp(row, "created"),
     tags: tagsOf(connection, id),
-    env: JSON.parse(Columns.text(row, "env")) as Record<string, string>
+    env: JSON.parse(Columns.text(row, "env")) as Record<string, string>,
+    cwd: Columns.text(row, "cwd")
   }
 }
 
@@ -110,13 +112,14 @@ export const layers = (connection: Connection, id: string): ReadonlyArray<string
  */
 export const insert = (connection: Connection, image: NewImage): void => {
   connection.run(
-    "INSERT INTO image (id, parent, operation, created, env, layers) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO image (id, parent, operation, created, env, cwd, layers) VALUES (?, ?, ?, ?, ?, ?, ?)",
     [
       image.id,
       image.parent,
       image.operationId,
       image.created,
       JSON.stringify(image.env),
+      image.cwd,
       JSON.stringify(image.layers)
     ]
   )

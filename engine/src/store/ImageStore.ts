@@ -28,6 +28,8 @@ export interface ImageRow {
   readonly tags: ReadonlyArray<string>
   /** the environment that runs from this image start with */
   readonly env: Readonly<Record<string, string>>
+  /** the folder that runs from this image begin in; empty: the root */
+  readonly cwd: string
 }
 
 /**
@@ -52,6 +54,8 @@ export interface ImageQuery {
  * @category models
  */
 export interface CommitInput {
+  /** for an image that is known before it is made: one of this id that is there already is the result */
+  readonly id?: ImageId | undefined
   /** null for an image that no operation of this store made */
   readonly operationId: OperationId | null
   /** null for an image with no layer below: `upper` is then all of it */
@@ -61,6 +65,8 @@ export interface CommitInput {
   readonly tag: Option.Option<string>
   /** the environment to keep with the image; the parent's own when it is to stay as it was */
   readonly env: Readonly<Record<string, string>>
+  /** the folder that its runs begin in. Default: the parent's */
+  readonly cwd?: string | undefined
   /**
    * Runs inside the transaction that makes the image visible; a throw takes everything back. `sizeBytes` counts the
    * bytes of the new layer's files, 0 when nothing changed and `image` is the parent.
@@ -90,6 +96,11 @@ export interface ImageStore {
    * the parent's environment, makes none: the parent is the result. Cannot be interrupted.
    */
   readonly commit: (input: CommitInput) => Effect.Effect<ImageId, StoreError>
+  /** The end of an operation whose image is there already. False, and nothing done: it is not. */
+  readonly reuse: (
+    id: ImageId,
+    input: Pick<CommitInput, "tag" | "finish">
+  ) => Effect.Effect<boolean, StoreError>
 }
 
 /**
@@ -126,5 +137,7 @@ export const make = (path: string, database: Database): ImageStore => ({
     ),
 
   commit: (input) =>
-    Effect.flatMap(Columns.now, (now) => Commit.commit(path, database, input, now)).pipe(Effect.uninterruptible)
+    Effect.flatMap(Columns.now, (now) => Commit.commit(path, database, input, now)).pipe(Effect.uninterruptible),
+
+  reuse: (id, input) => Effect.uninterruptible(Commit.reuse(database, id, input))
 })

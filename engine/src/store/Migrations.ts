@@ -35,6 +35,8 @@ const steps: ReadonlyArray<ReadonlyArray<string>> = [[
    )`,
   `CREATE INDEX operation_created ON operation (created DESC, seq DESC)`,
   `CREATE INDEX operation_owner ON operation (owner) WHERE status NOT IN ('SUCCESS', 'FAILED', 'CANCELLED')`
+], [
+  `ALTER TABLE image ADD COLUMN cwd TEXT NOT NULL DEFAULT ''`
 ]]
 
 /**

@@ -29,14 +29,14 @@ export const doctorPid = (name: string): number | undefined => {
 export const isProbe = (name: string): boolean => name.startsWith(".") && doctorPid(name.slice(1)) !== undefined
 
 /**
- * Whether an entry of `tmp` is the engine's: a run's, an upload's, a base image's, a doctor's, or to be thrown away.
+ * Whether an entry of `tmp` is the engine's: a run's, an upload's, a blob's, a base image's, a doctor's, or to be thrown away.
  *
  * @since 0.1.0
  * @category predicates
  */
 export const isScratch = (name: string): boolean =>
   uuidAt(name, 0) || doctorPid(name) !== undefined ||
-  ["upload-", "base-", "trash-"].some((prefix) => name.startsWith(prefix) && uuidAt(name, prefix.length))
+  ["upload-", "blob-", "base-", "trash-"].some((prefix) => name.startsWith(prefix) && uuidAt(name, prefix.length))
 
 /**
  * The number of the layer that an entry of `l` is, or belongs to; undefined when it is none of a layer's.

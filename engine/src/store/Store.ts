@@ -18,6 +18,7 @@ import * as OperationStores from "./OperationStore.js"
 import type { OperationStore } from "./OperationStore.js"
 import * as Owner from "./Owner.js"
 import * as Scratches from "./Scratch.js"
+import type { Scratch } from "./Scratch.js"
 import * as StoreFolder from "./StoreFolder.js"
 import type { StoreError } from "./StoreError.js"
 import * as Workspace from "./Workspace.js"
@@ -32,6 +33,7 @@ export interface Store {
   readonly images: ImageStore
   readonly files: FileStore
   readonly operations: OperationStore
+  readonly scratch: Scratch
   /**
    * The folders of one run's overlay, relative to the store: `tmp/<operation>/u` and `tmp/<operation>/w`. The upper has
    * the mode and owner of the root of the operation's image. What is left of them goes with the scope.
@@ -103,6 +105,7 @@ export const open = (options: StoreOptions): Effect.Effect<Store, EngineError, S
       path,
       images,
       operations,
+      scratch,
       files: FileStores.make(path, database, scratch),
       workspace: Workspace.make({ path, images, operations, scratch })
     }

@@ -10,7 +10,7 @@ import { makeFolders } from "../Folders.js"
 import * as FileSystems from "./FileSystems.js"
 import * as Names from "./Names.js"
 
-const folders = ["l", "tmp", "mnt", "files", "events"]
+const folders = ["l", "tmp", "mnt", "files", "blobs", "events"]
 
 const unusable = (description: string): EngineError => new EngineError({ reason: "StoreUnusable", description })
 
