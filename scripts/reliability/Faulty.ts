@@ -29,8 +29,8 @@ const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient
   ["fetch", FetchHttpClient.layer]
 ]
 
-/** nothing of a script may hold a run up for longer */
-const deadline = Duration.minutes(3)
+/** what holds a run up for longer holds it up for ever, on a slow machine too */
+const deadline = Duration.minutes(15)
 
 export interface Verdict {
   readonly seed: number
@@ -49,6 +49,25 @@ interface Server {
   readonly url: string
   readonly token: Redacted.Redacted<string>
 }
+
+/** An engine, and after how long a silent connection to it counts as dead: on a slow machine a live one is silent too. */
+export interface Paced extends Server {
+  readonly idleTimeout: Duration.Duration
+}
+
+const operationsOf = (server: Server) =>
+  Contree.layer({ token: server.token, baseUrl: server.url }).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+/** Ten times what a run takes that nothing happens to, and two seconds at least. */
+export const paced = (server: Server): Effect.Effect<Paced, Errors.ContreeError> =>
+  Effect.flatMap(run, (begin) => begin(0)).pipe(
+    Effect.provide(operationsOf(server)),
+    Effect.timed,
+    Effect.map(([taken]) => ({
+      ...server,
+      idleTimeout: Duration.max(Duration.seconds(2), Duration.times(taken, 10))
+    }))
+  )
 
 const run = Effect.gen(function*() {
   const images = yield* Images.Images
@@ -75,7 +94,7 @@ const judge = (
 }
 
 /** One seed, and all that is wrong about it. */
-export const one = (server: Server, seed: number): Effect.Effect<Verdict, ContreeLocal.EngineError> =>
+export const one = (server: Paced, seed: number): Effect.Effect<Verdict, ContreeLocal.EngineError> =>
   Effect.gen(function*() {
     const faults = FaultProxy.generate(seed, { length: size + size / 8 })
     const recoverable = FaultProxy.isRecoverable(faults)
@@ -85,8 +104,8 @@ export const one = (server: Server, seed: number): Effect.Effect<Verdict, Contre
     const services = Contree.layer({
       token: server.token,
       baseUrl: proxy.url,
-      idleTimeout: "2 seconds",
-      requestTimeout: "1 minute"
+      idleTimeout: server.idleTimeout,
+      requestTimeout: Duration.max(Duration.minutes(1), server.idleTimeout)
     }).pipe(Layer.provide(http))
     const started = performance.now()
     const exit = yield* Effect.flatMap(run, (begin) => begin(code)).pipe(
@@ -118,14 +137,13 @@ const batch = (
   concurrency: number
 ): Effect.Effect<ReadonlyArray<Verdict>, ContreeLocal.EngineError | Errors.ContreeError> =>
   Effect.gen(function*() {
-    const server = yield* engineOn
+    const server = yield* Effect.flatMap(engineOn, paced)
     const verdicts = yield* Effect.forEach(seeds, (seed) => one(server, seed), { concurrency })
     const operations = yield* Effect.flatMap(Operations.Operations, (all) => all.list({ number: "all" })).pipe(
-      Effect.provide(
-        Contree.layer({ token: server.token, baseUrl: server.url }).pipe(Layer.provide(NodeHttpClient.layerUndici))
-      )
+      Effect.provide(operationsOf(server))
     )
-    const forwarded = verdicts.reduce((sum, { spawns }) => sum + spawns, 0)
+    // one more, which showed the pace
+    const forwarded = verdicts.reduce((sum, { spawns }) => sum + spawns, 1)
     // the engine counts too: what it ran is what the proxies handed on
     if (operations.length > forwarded) {
       return yield* Effect.dieMessage(`${forwarded} spawns reached the engine, and it has ${operations.length} runs`)

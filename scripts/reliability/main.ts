@@ -34,7 +34,7 @@ const { values } = parseArgs({
 const replay = (seed: number) =>
   Effect.scoped(Effect.gen(function*() {
     yield* Console.log(JSON.stringify(FaultProxy.generate(seed, { length: 1024 * 1024 * 9 / 8 }), null, 2))
-    const verdict = yield* Faulty.one(yield* engineOn, seed)
+    const verdict = yield* Faulty.one(yield* Effect.flatMap(engineOn, Faulty.paced), seed)
     yield* Console.log(JSON.stringify(verdict, null, 2))
     return verdict.wrong === undefined
   }))

@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto"
 import { existsSync, rmSync, writeFileSync } from "node:fs"
 import type { Bytes } from "../image/HostBytes.js"
 import { fromText } from "../image/HostBytes.js"
+import * as Flat from "../image/Flat.js"
 import * as Layer from "../image/Layer.js"
 import * as MergedTree from "../image/MergedTree.js"
 import * as Upper from "../image/Upper.js"
@@ -58,6 +59,33 @@ const look = (store: string, upper: string, parent: Parent | undefined): Effect.
     const unchanged = yield* Upper.isUnchanged(upper, { root: fromText(upper), opaque: new Set(opaque) }, below)
     return { opaque, unchanged, size: unchanged ? 0 : yield* Upper.size(upper) }
   })
+
+/**
+ * An image of more layers becomes one of a single layer. The cost of a run grows with their number, and so does that of
+ * making one of them.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const maxLayers = 24
+
+/** All layers and the upper as one folder, beside the upper; none while there are few enough, or where it cannot be. */
+const flatten = (
+  store: string,
+  upper: string,
+  parent: Parent | undefined,
+  seen: Seen
+): Effect.Effect<Option.Option<string>> => {
+  if (parent === undefined || seen.unchanged || parent.layers.length < maxLayers) return Effect.succeedNone
+  const layers = [
+    ...parent.layers.map((layer) => Layer.load(store, layer)),
+    { root: fromText(upper), opaque: new Set(seen.opaque) }
+  ]
+  return Flat.make(layers, `${upper}-flat`).pipe(
+    // a longer chain serves as well
+    Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), Option.none()))
+  )
+}
 
 /** Moves the folder to its place among the layers; a failure of the transaction moves it back. */
 const addLayer = (connection: Connection, store: string, upper: string, seen: Seen): number => {
@@ -136,6 +164,7 @@ export const commit = (
     const upper = `${store}/${input.upper}`
     const parent = input.parent === null ? undefined : yield* findParent(database, input.parent)
     const seen = yield* look(store, upper, parent)
+    const flat = yield* flatten(store, upper, parent, seen)
     return yield* database.write("committing an image", (connection) => {
       const below = parent === undefined ? [] : ImageRows.layerNumbers(connection, parent.row.id)
       if (below === undefined) throw noImage(parent?.row.id ?? "")
@@ -143,7 +172,10 @@ export const commit = (
       if (parent !== undefined && seen.unchanged && sameEnv(parent.row.env, input.env)) return conclude(parent.row.id)
       const id = input.id ?? ImageId.make(randomUUID())
       if (input.id !== undefined && TagRows.imageExists(connection, id)) return conclude(id)
-      const layers = seen.unchanged ? below : [...below, addLayer(connection, store, upper, seen)]
+      const layers = seen.unchanged ? below : Option.match(flat, {
+        onNone: () => [...below, addLayer(connection, store, upper, seen)],
+        onSome: (folder) => [addLayer(connection, store, folder, { ...seen, opaque: [] })]
+      })
       ImageRows.insert(connection, {
         id,
         parent: input.parent,
