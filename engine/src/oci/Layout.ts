@@ -58,7 +58,10 @@ const inside = (folder: string, path: string, what: string): Effect.Effect<strin
 export const readDocument = (path: string, what: string): Effect.Effect<Uint8Array, ImportError> =>
   Effect.tryPromise({
     try: async () => {
-      const { size } = await fs.stat(path)
+      const stats = await fs.stat(path)
+      // a device or a pipe has no end, and no size that says so
+      if (!stats.isFile()) throw importError("BadContent", `${what} is no file`)
+      const { size } = stats
       if (size > Manifest.maxDocumentBytes) throw importError("TooLarge", `${what} has ${size} bytes`)
       return await fs.readFile(path)
     },
@@ -140,9 +143,9 @@ const manifestIn = (
  */
 export const layout = (folder: string, name: Option.Option<string>): Effect.Effect<Local, ImportError> =>
   Effect.gen(function*() {
-    const bytes = yield* readDocument(join(folder, "index.json"), `${folder}/index.json`)
+    const bytes = yield* readDocument(yield* inside(folder, "index.json", "its index.json"), "its index.json")
     const index = yield* Manifest.parse(bytes, "application/vnd.oci.image.index.v1+json")
-    if (index._tag !== "Index") return yield* importError("BadContent", `${folder}/index.json is no index`)
+    if (index._tag !== "Index") return yield* importError("BadContent", "its index.json is no index")
     const manifest = yield* manifestIn(folder, yield* named(index.manifests, name))
     yield* Effect.forEach(manifest.layers, Manifest.checkLayer, { discard: true })
     return {

@@ -293,7 +293,8 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
     { realm, scope, service }: Extract<Challenge.Challenge, { readonly _tag: "Bearer" }>
   ): Effect.Effect<string, Failed> => {
     const url = URL.canParse(realm) ? new URL(realm) : undefined
-    const safe = url?.protocol === "https:" || (url?.protocol === "http:" && (plain || isThisMachine(url.host)))
+    const safe = url?.protocol === "https:" ||
+      (url?.protocol === "http:" && (isThisMachine(url.host) || insecure.includes(url.host)))
     if (url === undefined || !safe) {
       return Effect.fail<Failed>({
         retryable: false,

@@ -60,6 +60,9 @@ const registryOf = (url: string): Either.Either<Source, ImportError> => {
   const parsed = Reference.parse(url.replace(/^oci:\/\//, "docker://"))
   if (Either.isLeft(parsed)) return Either.left(importError("NotFound", parsed.left.description ?? parsed.left.message))
   const { right: reference } = parsed
+  if (reference._tag === "Oci" && Option.exists(reference.digest, (digest) => !digest.startsWith("sha256:"))) {
+    return Either.left(importError("Unsupported", "only digests of sha256 are verified here, and no other is taken"))
+  }
   return reference._tag === "Oci"
     ? Either.right({
       _tag: "Registry",

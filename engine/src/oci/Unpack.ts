@@ -4,6 +4,8 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { Transform } from "node:stream"
@@ -11,7 +13,9 @@ import { pipeline } from "node:stream/promises"
 import type { Extract, Header as TarHeader } from "tar-stream"
 import { extract } from "tar-stream"
 import type { Bytes } from "../image/HostBytes.js"
-import { fromText, lstat, readdir } from "../image/HostBytes.js"
+import { fromText, lstat, readdir, toText } from "../image/HostBytes.js"
+import * as HostCommand from "../store/HostCommand.js"
+import { isRoot } from "../store/Privilege.js"
 import { decompress } from "./Compression.js"
 import { importError } from "./ImportError.js"
 import type { Attributes, Rootfs } from "./Rootfs.js"
@@ -48,15 +52,6 @@ type Entry = Extract extends AsyncIterable<infer A> ? A : never
 /** Names are bytes: the type does not know the option. */
 const options: NonNullable<Parameters<typeof extract>[0]> & { readonly filenameEncoding: string } = {
   filenameEncoding: "latin1"
-}
-
-/** A device that is to be made when the layer is through; only the kernel can, through a tool. */
-export interface Device {
-  readonly host: Bytes
-  readonly type: "c" | "b" | "p"
-  readonly major: number
-  readonly minor: number
-  readonly attributes: Attributes
 }
 
 /** A name of the extended header is text; one of the header itself was read as bytes. */
@@ -99,7 +94,7 @@ interface Layer {
   readonly rootfs: Rootfs
   /** what this layer wrote, and the folders on the way there */
   readonly made: Set<Bytes>
-  readonly devices: Array<Device>
+  readonly signal: AbortSignal
 }
 
 const whiteout = ({ made, rootfs }: Layer, path: Bytes, name: Bytes): void => {
@@ -133,8 +128,40 @@ const content = async (layer: Layer, entry: Entry, host: Bytes, attributes: Attr
   file.close(attributes)
 }
 
+const kinds = { fifo: "p", "character-device": "c", "block-device": "b" } as const
+
+/**
+ * Only a tool makes devices and pipes. At once, while nothing else has been written: a folder on the way may become a
+ * link to anywhere later on. An ordinary user may make no devices, nor may root where it is root of a namespace alone:
+ * they stay away, and in a box none could be used. So does 0:0, which is overlayfs' own mark.
+ */
+const node = async ({ rootfs, signal }: Layer, header: Header, host: Bytes, attributes: Attributes): Promise<void> => {
+  Root.remove(rootfs, host)
+  const isPipe = header.type === "fifo"
+  const [major, minor] = [whole(undefined, header.devmajor), whole(undefined, header.devminor)]
+  if (!isPipe && (!isRoot() || (major === 0 && minor === 0))) return
+  if (fromText(toText(host)) !== host) {
+    throw importError("Unsupported", "a layer has a device or pipe whose name is not UTF-8")
+  }
+  const numbers = isPipe ? [] : [String(major), String(minor)]
+  const kind = kinds[header.type as keyof typeof kinds]
+  const made = await Effect.runPromise(
+    Effect.either(HostCommand.run(["mknod", "--", toText(host), kind, ...numbers], { cwd: "/" })),
+    { signal }
+  )
+  if (Either.isLeft(made)) throw made.left
+  if (made.right.code === 0) return Root.finish(host, attributes)
+  if (isPipe || !/not permitted/.test(made.right.stderr)) {
+    throw importError("BadContent", "a layer has a device or pipe that cannot be made")
+  }
+}
+
 const write = async (layer: Layer, entry: Entry): Promise<void> => {
   const header = entry.header as Header
+  // a size that the parser could not read would be waited for without end
+  if (!Number.isSafeInteger(header.size)) {
+    throw importError("BadContent", "a layer has an entry without a readable size")
+  }
   const path = nameOf(header, header.name, "path").replace(/\/+$/, "")
   const name = path.slice(path.lastIndexOf("/") + 1)
   if (name.startsWith(whiteoutPrefix)) return whiteout(layer, path, name)
@@ -155,18 +182,8 @@ const write = async (layer: Layer, entry: Entry): Promise<void> => {
       return Root.hardLink(rootfs, path, target)
     case "character-device":
     case "block-device":
-    case "fifo": {
-      Root.remove(rootfs, host)
-      const type = header.type === "fifo" ? "p" : header.type === "block-device" ? "b" : "c"
-      layer.devices.push({
-        host,
-        type,
-        major: whole(undefined, header.devmajor),
-        minor: whole(undefined, header.devminor),
-        attributes
-      })
-      return
-    }
+    case "fifo":
+      return node(layer, header, host, attributes)
     default:
       throw importError(
         "Unsupported",
@@ -194,7 +211,7 @@ const asBadContent = (cause: unknown): unknown =>
     : cause
 
 /**
- * Unpacks a blob, and gives the digest of its tar and the devices to be made. Throws `ImportError`, or what the file
+ * Unpacks a blob, and gives the digest of its tar. Throws `ImportError`, or what the file
  * system throws. Between entries others get their turn.
  *
  * @since 0.1.0
@@ -205,8 +222,8 @@ export const layer = async (
   blob: string,
   left: Budget,
   signal: AbortSignal
-): Promise<{ readonly diffId: string; readonly devices: ReadonlyArray<Device> }> => {
-  const at: Layer = { rootfs, made: new Set(), devices: [] }
+): Promise<{ readonly diffId: string }> => {
+  const at: Layer = { rootfs, made: new Set(), signal }
   const hash = createHash("sha256")
   const tar = extract(options)
   const consume = async (): Promise<void> => {
@@ -217,8 +234,9 @@ export const layer = async (
       entry.resume()
     }
   }
-  const source = createReadStream(blob, { highWaterMark: 256 * 1024 })
+  // before the stream: one that nobody listens to yet would end the program with its error
   const decoder = await decompress(blob)
+  const source = createReadStream(blob, { highWaterMark: 256 * 1024 })
   // one that fails ends the other: both must be over before anybody may touch the folder
   const [read, written] = await Promise.allSettled([
     pipeline(source, decoder, meter(left, hash), tar, { signal }),
@@ -226,5 +244,5 @@ export const layer = async (
   ])
   const failures = [read, written].flatMap((end) => end.status === "rejected" ? [end.reason as unknown] : [])
   if (failures.length > 0) throw asBadContent(failures.find(isOurs) ?? failures[0])
-  return { diffId: `sha256:${hash.digest("hex")}`, devices: at.devices }
+  return { diffId: `sha256:${hash.digest("hex")}` }
 }

@@ -4,9 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { fromText, toText } from "../image/HostBytes.js"
-import * as HostCommand from "../store/HostCommand.js"
-import { isRoot } from "../store/Privilege.js"
+import { fromText } from "../image/HostBytes.js"
 import { fromCause } from "../store/StoreError.js"
 import type { StoreError } from "../store/StoreError.js"
 import { ImportError, importError } from "./ImportError.js"
@@ -32,15 +30,6 @@ const settled = <A>(
       )
     })
   )
-
-/** Only a tool makes them. An ordinary user may make no devices, and in a box none can be used anyway. */
-const makeDevice = ({ attributes, host, major, minor, type }: Unpack.Device): Effect.Effect<void, StoreError> =>
-  Effect.gen(function*() {
-    if (type !== "p" && (!isRoot() || (major === 0 && minor === 0))) return
-    const numbers = type === "p" ? [] : [String(major), String(minor)]
-    yield* HostCommand.succeed(["mknod", "--", toText(host), type, ...numbers], { cwd: "/" })
-    yield* Effect.try({ try: () => Rootfs.finish(host, attributes), catch: fromCause("unpacking the image") })
-  })
 
 /**
  * Any tar in a folder, with the care that a layer needs.
@@ -77,7 +66,7 @@ export const layers = (options: {
     const rootfs = Rootfs.make(fromText(folder))
     const left = Unpack.budget()
     for (const [index, file] of files.entries()) {
-      const { devices, diffId } = yield* settled((signal) => Unpack.layer(rootfs, file, left, signal))
+      const { diffId } = yield* settled((signal) => Unpack.layer(rootfs, file, left, signal))
       if (diffId !== diffIds[index]) {
         yield* options.onDamaged(index)
         return yield* importError(
@@ -85,7 +74,6 @@ export const layers = (options: {
           `layer ${index + 1} is not what the image's configuration says: its digest is ${diffId}`
         )
       }
-      yield* Effect.forEach(devices, makeDevice, { discard: true })
       options.onLayer(index + 1)
     }
     yield* Effect.try({

@@ -32,6 +32,7 @@ describe("where an image is", () => {
     "docker-archive:x.tar",
     "tag:mine",
     "ftp://host/x",
+    `docker://a@sha512:${"0".repeat(128)}`,
     "docker://host.example/UPPER"
   ])(
     "nothing to import: %s",

@@ -21,7 +21,6 @@ const temporary = (): string => {
 interface Unpacked {
   readonly root: string
   readonly diffIds: ReadonlyArray<string>
-  readonly devices: ReadonlyArray<Unpack.Device>
 }
 
 const unpackBlobs = async (blobs: ReadonlyArray<Buffer>, left = Unpack.budget()): Promise<Unpacked> => {
@@ -32,20 +31,18 @@ const unpackBlobs = async (blobs: ReadonlyArray<Buffer>, left = Unpack.budget())
   Fs.writeFileSync(join(base, "outside"), "untouched")
   const rootfs = Rootfs.make(fromText(root))
   const diffIds: Array<string> = []
-  const devices: Array<Unpack.Device> = []
   try {
     for (const [index, blob] of blobs.entries()) {
       Fs.writeFileSync(join(base, `layer-${index}`), blob)
       const done = await Unpack.layer(rootfs, join(base, `layer-${index}`), left, new AbortController().signal)
       diffIds.push(done.diffId)
-      devices.push(...done.devices)
     }
     Rootfs.seal(rootfs)
   } finally {
     expect(Fs.readFileSync(join(base, "outside"), "utf8")).toBe("untouched")
     expect(Fs.readdirSync(base).filter((name) => !name.startsWith("layer-")).sort()).toEqual(["outside", "root"])
   }
-  return { root, diffIds, devices }
+  return { root, diffIds }
 }
 
 const unpack = async (...layers: ReadonlyArray<ReadonlyArray<Entry>>): Promise<Unpacked> =>
@@ -211,12 +208,24 @@ describe("layers", () => {
     expect(Fs.lstatSync(root).mode & 0o7777).toBe(0o711)
   })
 
-  it("hand out devices and pipes for a tool to make", async () => {
-    const { devices } = await unpack([
+  it("make pipes, and devices where they may", async () => {
+    const { root } = await unpack([
       { name: "null", type: "character-device", devmajor: 1, devminor: 3 },
+      { name: "mark", type: "character-device", devmajor: 0, devminor: 0 },
       { name: "pipe", type: "fifo" }
     ])
-    expect(devices.map(({ major, minor, type }) => [type, major, minor])).toEqual([["c", 1, 3], ["p", 0, 0]])
+    expect(Fs.readdirSync(root).sort()).toEqual(isRoot ? ["null", "pipe"] : ["pipe"])
+    expect(Fs.lstatSync(join(root, "pipe")).isFIFO()).toBe(true)
+  })
+
+  it("make none outside, when a folder on the way becomes a link afterwards", async () => {
+    const { root } = await unpack([
+      folder("d"),
+      { name: "d/x", type: "fifo" },
+      { name: "d/y", type: "character-device", devmajor: 1, devminor: 3 },
+      symlink("d", "..")
+    ])
+    expect(Fs.readlinkSync(join(root, "d"))).toBe("..")
   })
 
   it("have the digest of their tar, whether compressed or not, in one member or several", async () => {
