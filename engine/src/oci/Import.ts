@@ -10,7 +10,6 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import { mkdirSync, realpathSync } from "node:fs"
-import { sep } from "node:path"
 import * as ContentId from "../store/ContentId.js"
 import { isRoot } from "../store/Privilege.js"
 import type { Store } from "../store/Store.js"
@@ -57,7 +56,7 @@ export interface Request {
  * @category models
  */
 export interface Progress {
-  phase: "resolving" | "fetching" | "unpacking" | "keeping"
+  phase: "resolving" | "fetching" | "unpacking"
   bytes: number
   totalBytes: number
   layers: number
@@ -214,7 +213,7 @@ const permitted = (folders: ReadonlyArray<string>, path: string): Effect.Effect<
 const isWithin = (folder: string, real: string): boolean => {
   try {
     const root = realpathSync(folder)
-    return real === root || real.startsWith(root === sep ? sep : root + sep)
+    return real === root || Layout.isBelow(root, real)
   } catch {
     return false
   }
@@ -256,6 +255,5 @@ export const make = (
       },
       onDamaged: found.forget
     })
-    progress.phase = "keeping"
     return { ...kept, upper: Option.some(upper) }
   })

@@ -36,6 +36,15 @@ const unreadable = (what: string) => (cause: unknown): ImportError => {
     : importError("NotFound", `${what} cannot be read${code === "" ? "" : ` (${code})`}`)
 }
 
+/**
+ * Whether a path lies below a folder; both without symbolic links.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isBelow = (folder: string, path: string): boolean =>
+  path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+
 /** A file below a folder, wherever symbolic links lead: out of the folder none may. */
 const inside = (folder: string, path: string, what: string): Effect.Effect<string, ImportError> =>
   Effect.tryPromise({
@@ -43,7 +52,7 @@ const inside = (folder: string, path: string, what: string): Effect.Effect<strin
     catch: unreadable(what)
   }).pipe(
     Effect.flatMap(([root, real]) =>
-      real.startsWith(root + sep)
+      isBelow(root, real)
         ? Effect.succeed(real)
         : Effect.fail(importError("NotAllowed", `${what} is a link that leads out of its folder`))
     )

@@ -15,7 +15,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Challenge from "./Challenge.js"
-import type { ImportError } from "./ImportError.js"
+import type { ImportError, Reason } from "./ImportError.js"
 import { importError, shown } from "./ImportError.js"
 import * as Manifest from "./Manifest.js"
 import type * as Source from "./Source.js"
@@ -88,6 +88,19 @@ interface Failed {
   readonly after: Duration.Duration | undefined
   readonly error: ImportError
 }
+
+/** another try would end the same way */
+const final = (reason: Reason, description: string): Failed => ({
+  retryable: false,
+  after: undefined,
+  error: importError(reason, description)
+})
+
+const passing = (description: string, after?: Duration.Duration): Failed => ({
+  retryable: true,
+  after,
+  error: importError("Unreachable", description)
+})
 
 const retryAfter = (response: HttpClientResponse.HttpClientResponse): Duration.Duration | undefined => {
   const text = response.headers["retry-after"]
@@ -167,22 +180,15 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
   const base = `${plain ? "http" : "https"}://${host}/v2/${source.repository}`
   let authorization: Redacted.Redacted<string> | undefined
 
-  const unreachable = (what: string, cause: RequestError | ResponseError): Failed => ({
-    retryable: true,
-    after: undefined,
-    error: importError(
-      "Unreachable",
+  const unreachable = (what: string, cause: RequestError | ResponseError): Failed =>
+    passing(
       `${what}: ${source.registry} cannot be reached (${codeOf(cause.cause)})${
         plain ? "" : "; a registry without TLS must be named in the option insecureRegistries"
       }`
     )
-  })
 
-  const silent = (what: string): Failed => ({
-    retryable: true,
-    after: undefined,
-    error: importError("Unreachable", `${what}: ${source.registry} says nothing for ${Duration.format(silence)}`)
-  })
+  const silent = (what: string): Failed =>
+    passing(`${what}: ${source.registry} says nothing for ${Duration.format(silence)}`)
 
   /** The body's beginning, for the text of an error. */
   const textOf = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
@@ -200,11 +206,7 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
     collect(response.stream, max).pipe(
       Effect.mapError((cause) => unreachable(what, cause)),
       Effect.timeoutFail({ duration: silence, onTimeout: () => silent(what) }),
-      Effect.filterOrFail(({ cut }) => !cut, (): Failed => ({
-        retryable: false,
-        after: undefined,
-        error: importError("TooLarge", `${what}: it has more than ${max} bytes`)
-      })),
+      Effect.filterOrFail(({ cut }) => !cut, () => final("TooLarge", `${what}: it has more than ${max} bytes`)),
       Effect.map(({ bytes }) => bytes)
     )
 
@@ -230,17 +232,6 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
       Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)
   )
 
-  const refused = (what: string, said: string): Failed => ({
-    retryable: false,
-    after: undefined,
-    error: importError(
-      "Refused",
-      `${what}: ${source.registry} refuses ${
-        Option.isSome(credentials) ? "these credentials" : "whoever has no credentials, or has no such image"
-      }${said === "" ? "" : ` (${said})`}`
-    )
-  })
-
   const failure = (
     what: string,
     response: HttpClientResponse.HttpClientResponse
@@ -249,19 +240,19 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
       const said = saidBy(body)
       const note = said === "" ? "" : ` (${said})`
       const { status } = response
-      if (status === 401 || status === 403) return Effect.fail(refused(what, said))
-      if (status === 404) {
-        return Effect.fail<Failed>({
-          retryable: false,
-          after: undefined,
-          error: importError("NotFound", `${what}: ${source.registry} does not have it${note}`)
-        })
+      if (status === 401 || status === 403) {
+        const whom = Option.isSome(credentials)
+          ? "these credentials"
+          : "whoever has no credentials, or has no such image"
+        return Effect.fail(final("Refused", `${what}: ${source.registry} refuses ${whom}${note}`))
       }
-      return Effect.fail<Failed>({
-        retryable: status === 429 || status >= 500,
-        after: retryAfter(response),
-        error: importError("Unreachable", `${what}: ${source.registry} answers with ${status}${note}`)
-      })
+      if (status === 404) {
+        return Effect.fail(final("NotFound", `${what}: ${source.registry} does not have it${note}`))
+      }
+      const answer = `${what}: ${source.registry} answers with ${status}${note}`
+      return Effect.fail(
+        status === 429 || status >= 500 ? passing(answer, retryAfter(response)) : final("Unreachable", answer)
+      )
     })
 
   const fetchToken = (
@@ -279,11 +270,7 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
       const bytes = yield* body(what, response, Manifest.maxDocumentBytes)
       const token = tokenOf(bytes)
       return token === undefined
-        ? yield* Effect.fail<Failed>({
-          retryable: false,
-          after: undefined,
-          error: importError("BadContent", `${what}: what ${source.registry} sends to for a token gives none`)
-        })
+        ? yield* Effect.fail(final("BadContent", `${what}: what ${source.registry} sends to for a token gives none`))
         : Redacted.make(`Bearer ${token}`)
     }).pipe(Effect.scoped)
 
@@ -296,14 +283,8 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
     const safe = url?.protocol === "https:" ||
       (url?.protocol === "http:" && (isThisMachine(url.host) || insecure.includes(url.host)))
     if (url === undefined || !safe) {
-      return Effect.fail<Failed>({
-        retryable: false,
-        after: undefined,
-        error: importError(
-          "Refused",
-          `${what}: ${source.registry} sends to ${shown(realm)} for a token, which is not https`
-        )
-      })
+      const where = `${source.registry} sends to ${shown(realm)} for a token, which is not https`
+      return Effect.fail(final("Refused", `${what}: ${where}`))
     }
     if (service !== undefined) url.searchParams.set("service", service)
     url.searchParams.set("scope", scope ?? `repository:${source.repository}:pull`)

@@ -73,21 +73,14 @@ const registryOf = (url: string): Either.Either<Source, ImportError> => {
     : Either.left(importError("NotFound", "it is the name of an image that is here already, and of none in a registry"))
 }
 
-/** The last colon divides, as in skopeo: a path with a colon needs a name after it. */
-const split = (text: string): readonly [path: string, name: Option.Option<string>] => {
-  const colon = text.indexOf(":", text.lastIndexOf("/") + 1)
-  return colon === -1
+const split = (text: string, colon: number): readonly [path: string, name: Option.Option<string>] =>
+  colon === -1
     ? [text, Option.none()]
     : [text.slice(0, colon), Option.liftPredicate((name: string) => name !== "")(text.slice(colon + 1))]
-}
 
-/** The name inside a docker-archive has slashes and colons of its own: the first colon divides. */
-const splitFirst = (text: string): readonly [path: string, name: Option.Option<string>] => {
-  const colon = text.indexOf(":")
-  return colon === -1
-    ? [text, Option.none()]
-    : [text.slice(0, colon), Option.liftPredicate((name: string) => name !== "")(text.slice(colon + 1))]
-}
+/** As in skopeo: a folder or file may have a colon above its last part, and Docker's names have slashes and colons. */
+const colonOf = (transport: string, text: string): number =>
+  text.indexOf(":", transport === "docker-archive" ? 0 : text.lastIndexOf("/") + 1)
 
 /**
  * Fails when the text names nothing that can be imported, and says why.
@@ -98,7 +91,7 @@ const splitFirst = (text: string): readonly [path: string, name: Option.Option<s
 export const parse = (url: string): Either.Either<Source, ImportError> => {
   const [, transport, text = ""] = /^(oci|oci-archive|docker-archive):(?!\/\/)([^\0]*)$/.exec(url) ?? []
   if (transport === undefined) return registryOf(url)
-  const [path, name] = transport === "docker-archive" ? splitFirst(text) : split(text)
+  const [path, name] = split(text, colonOf(transport, text))
   if (!isAbsolute(path)) {
     return Either.left(
       importError("NotFound", `${transport}: needs the absolute path of a file or folder on this machine`)

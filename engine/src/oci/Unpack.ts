@@ -211,8 +211,8 @@ const asBadContent = (cause: unknown): unknown =>
     : cause
 
 /**
- * Unpacks a blob, and gives the digest of its tar. Throws `ImportError`, or what the file
- * system throws. Between entries others get their turn.
+ * Unpacks a blob, and gives the digest of its tar. Throws `ImportError`, or what the file system throws. Between entries
+ * others get their turn.
  *
  * @since 0.1.0
  * @category unpacking

@@ -38,14 +38,6 @@ export interface Entry extends Ending.Operation {
 }
 
 /**
- * An entry before its kind adds what is its own.
- *
- * @since 0.1.0
- * @category models
- */
-export type Bare = Pick<Entry, keyof Entry>
-
-/**
  * @since 0.1.0
  * @category models
  */
@@ -55,11 +47,11 @@ export interface Crew<A extends Entry> {
   readonly leave: Effect.Effect<void>
   /**
    * Makes the log, the row and the fiber of an operation, in this order, all or none; the place of `admit` goes with its
-   * end, or before. `run` is forked where it cannot be interrupted, and never fails.
+   * end, or before. `entry` adds what is its kind's own; `run` is forked where it cannot be interrupted, and never fails.
    */
   readonly begin: (
     operation: NewOperation,
-    entry: (bare: Bare) => A,
+    entry: (bare: Entry) => A,
     run: (entry: A) => Effect.Effect<void>
   ) => Effect.Effect<void, StoreError | EventLogError>
   readonly find: (id: string) => A | undefined

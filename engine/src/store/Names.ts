@@ -29,7 +29,8 @@ export const doctorPid = (name: string): number | undefined => {
 export const isProbe = (name: string): boolean => name.startsWith(".") && doctorPid(name.slice(1)) !== undefined
 
 /**
- * Whether an entry of `tmp` is the engine's: a run's, an upload's, a blob's, a base image's, a doctor's, or to be thrown away.
+ * Whether an entry of `tmp` is the engine's: a run's, an upload's, a blob's, a base image's, a doctor's, or to be thrown
+ * away.
  *
  * @since 0.1.0
  * @category predicates

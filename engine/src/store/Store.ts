@@ -33,6 +33,7 @@ export interface Store {
   readonly images: ImageStore
   readonly files: FileStore
   readonly operations: OperationStore
+  /** for what is neither a run's nor an upload's */
   readonly scratch: Scratch
   /**
    * The folders of one run's overlay, relative to the store: `tmp/<operation>/u` and `tmp/<operation>/w`. The upper has
