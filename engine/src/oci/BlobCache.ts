@@ -5,6 +5,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -15,9 +16,12 @@ import { join } from "node:path"
 import type { Scratch } from "../store/Scratch.js"
 import type { StoreError } from "../store/StoreError.js"
 import { fromCause } from "../store/StoreError.js"
+import * as FileDigest from "./FileDigest.js"
 import type { ImportError } from "./ImportError.js"
 import { importError } from "./ImportError.js"
 import type { Descriptor } from "./Manifest.js"
+import type { Failed } from "./Patience.js"
+import { passing, pauseOf, tries } from "./Patience.js"
 import type { Registry } from "./Registry.js"
 
 /**
@@ -26,7 +30,8 @@ import type { Registry } from "./Registry.js"
  */
 export interface BlobCache {
   /**
-   * Where the bytes of a blob are, on the host, fetched if need be. What breaks off goes on where it ended; what is not
+   * Where the bytes of a blob are, on the host, fetched if need be: with its digest and size, also where it was there
+   * already. What breaks off goes on where it ended, and five tries in a row that bring no byte are the end; what is not
    * as its digest and size say is fetched once more, and then fails with `BadContent`. `onBytes` is told how many are
    * there, as they come.
    */
@@ -35,8 +40,6 @@ export interface BlobCache {
     blob: Descriptor,
     onBytes: (bytes: number) => void
   ) => Effect.Effect<string, ImportError | StoreError>
-  /** Forgets a blob that turned out to be damaged. */
-  readonly forget: (digest: string) => Effect.Effect<void, StoreError>
 }
 
 interface Claim {
@@ -51,9 +54,6 @@ const open = (path: string): Effect.Effect<fs.FileHandle, StoreError, Scope.Scop
     Effect.tryPromise({ try: () => fs.open(path, "w", 0o600), catch: storing }),
     (file) => Effect.ignore(Effect.tryPromise(() => file.close()))
   )
-
-/** How often what breaks off is gone on with, without a single new byte in between. */
-const stalls = 5
 
 const bad = ({ digest }: Descriptor, what: string): ImportError =>
   importError("BadContent", `the blob ${digest} is not what its digest says: ${what}`)
@@ -90,24 +90,23 @@ const download = (
           })
         )
       })
-    const attempt = Effect.scoped(Effect.gen(function*() {
+    const attempt: Effect.Effect<void, Failed | ImportError | StoreError> = Effect.scoped(Effect.gen(function*() {
       const { bytes, restarted } = yield* registry.blob(blob.digest, size)
       if (restarted && size > 0) yield* restart
       yield* Stream.runForEach(bytes, take)
     }))
-    let left = stalls
+    const short = passing(`the blob ${blob.digest} ends before its ${blob.size} bytes are there`)
+    let done = 0
     while (size < blob.size) {
       const before = size
-      const failed = yield* Effect.match(attempt, { onSuccess: () => undefined, onFailure: (error) => error })
-      if (failed !== undefined && (failed._tag !== "ImportError" || failed.reason !== "Unreachable")) {
-        return yield* Effect.fail(failed)
-      }
-      if (size > before) left = stalls
-      else left -= 1
-      if (left === 0) {
-        return yield* Effect.fail(failed ?? bad(blob, `there are ${size} bytes, and it should be ${blob.size}`))
-      }
-      if (size < blob.size) yield* Effect.sleep("500 millis")
+      const end = yield* Effect.either(attempt)
+      if (Either.isRight(end) && size >= blob.size) break
+      const failed = Either.isLeft(end) ? end.left : short
+      if (failed._tag !== "Failed") return yield* Effect.fail(failed)
+      done = size > before ? 1 : done + 1
+      if (!failed.retryable || done >= tries) return yield* Effect.fail(failed.error)
+      registry.onTrouble(failed.error)
+      yield* Effect.sleep(pauseOf(failed, done))
     }
     const digest = `sha256:${hash.digest("hex")}`
     if (digest !== blob.digest) yield* Effect.fail(bad(blob, `its bytes have the digest ${digest}`))
@@ -122,16 +121,20 @@ export const make = (store: string, scratch: Scratch): BlobCache => {
   /** what is on its way: who wants the same waits for it */
   const coming = new Map<string, Deferred.Deferred<void>>()
 
+  /** What a disk or somebody has changed is as good as not there. */
   const cached = (blob: Descriptor): Effect.Effect<Option.Option<string>, StoreError> =>
     Effect.tryPromise({
-      try: () =>
-        fs.stat(pathOf(blob.digest)).then(
-          (stats) => stats.isFile() && stats.size === blob.size ? Option.some(pathOf(blob.digest)) : Option.none(),
-          (cause: NodeJS.ErrnoException) => {
-            if (cause.code === "ENOENT") return Option.none()
-            throw cause
-          }
-        ),
+      try: async (signal) => {
+        const path = pathOf(blob.digest)
+        const stats = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
+          if (cause.code === "ENOENT") return undefined
+          throw cause
+        })
+        if (stats === undefined) return Option.none()
+        const isWhole = stats.isFile() && stats.size === blob.size &&
+          await FileDigest.digestOf(path, signal) === blob.digest
+        return isWhole ? Option.some(path) : Option.none()
+      },
       catch: fromCause("looking for a blob of the image")
     })
 
@@ -187,12 +190,5 @@ export const make = (store: string, scratch: Scratch): BlobCache => {
           : Effect.void
     )
 
-  return {
-    fetch,
-    forget: (digest) =>
-      Effect.tryPromise({
-        try: () => fs.rm(pathOf(digest), { force: true }),
-        catch: fromCause("removing a damaged blob")
-      })
-  }
+  return { fetch }
 }

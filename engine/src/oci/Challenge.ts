@@ -8,14 +8,18 @@
  * @since 0.1.0
  * @category models
  */
-export type Challenge =
-  | { readonly _tag: "Basic" }
-  | {
-    readonly _tag: "Bearer"
-    readonly realm: string
-    readonly service: string | undefined
-    readonly scope: string | undefined
-  }
+export type Challenge = { readonly _tag: "Basic" } | Bearer
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bearer {
+  readonly _tag: "Bearer"
+  readonly realm: string
+  readonly service: string | undefined
+  readonly scope: string | undefined
+}
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const parameter = new RegExp(`(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`, "g")

@@ -4,74 +4,79 @@
  *
  * @since 0.1.0
  */
-import { Decompress } from "fzstd"
+import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
-import type { Duplex } from "node:stream"
-import { PassThrough, Transform } from "node:stream"
+import { Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
+import * as HostCommand from "../store/HostCommand.js"
 import { importError } from "./ImportError.js"
-import * as ZstdFrames from "./ZstdFrames.js"
 
 const firstBytes = async (path: string): Promise<Buffer> => {
   const file = await fs.open(path)
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
     return buffer.subarray(0, bytesRead)
   } finally {
     await file.close()
   }
 }
 
-/** What a decoder gives a frame; the `zstd` tool gives no more either, unless it is told to. */
-const maxWindow = 128 * 1024 * 1024
+const isGzip = (first: Buffer): boolean => first[0] === 0x1f && first[1] === 0x8b
 
-/** Each piece is decoded in one go, while nobody else has a turn. */
-const pieceBytes = 16 * 1024
+/** a frame, or what may stand before one (RFC 8878, section 3.1) */
+const isZstd = (first: Buffer): boolean => {
+  if (first.length < 4) return false
+  const magic = first.readUInt32LE(0)
+  return magic === 0xfd2f_b528 || (magic & 0xffff_fff0) >>> 0 === 0x184d_2a50
+}
 
-const zstd = (): Transform => {
-  const frames = ZstdFrames.make()
-  const out: Array<Buffer> = []
-  const decoder = new Decompress((bytes) => out.push(Buffer.from(bytes)))
+/** What a frame may ask for; the tool gives no more either, unless it is told to. */
+const maxMemoryMiB = 128
 
-  const decode = (stream: Transform, bytes: Uint8Array, last: boolean): Error | null => {
-    if (frames.follow(bytes).window > maxWindow) {
-      return importError("TooLarge", "a layer is compressed so that reading it takes more than 128 MiB of memory")
-    }
+const refusal = (said: string): Error =>
+  /too much memory|window size larger|memory limit/i.test(said)
+    ? importError("TooLarge", `a layer is compressed so that reading it takes more than ${maxMemoryMiB} MiB of memory`)
+    : importError("BadContent", "a layer is no valid zstd, or ends too early")
+
+/**
+ * The tool reads the blob in a process of its own: what a layer makes it do costs nobody else's time, and no more memory
+ * than it is allowed.
+ */
+async function* unzstd(path: string): AsyncGenerator<Buffer, void> {
+  const file = await fs.open(path)
+  try {
+    const tool = HostCommand.start(["zstd", "-q", "-d", "-c", `--memory=${maxMemoryMiB}MB`], { stdin: file.fd })
+    let isWhole = false
     try {
-      decoder.push(Uint8Array.from(bytes), last)
-    } catch (cause) {
-      return importError(
-        "BadContent",
-        `a layer is no valid zstd: ${cause instanceof Error ? cause.message : String(cause)}`
+      yield* tool.stdout
+      isWhole = true
+    } finally {
+      // whoever reads has gone
+      if (!isWhole) tool.kill()
+    }
+    const end = await tool.end
+    if (end._tag === "NotStarted") {
+      throw importError(
+        "Unsupported",
+        `a layer is compressed with zstd, and the tool that reads it could not be started (${end.said}): install zstd ` +
+          "(apt-get install zstd), or push the image with layers in gzip"
       )
     }
-    out.splice(0).forEach((decoded) => stream.push(decoded))
-    return null
+    if (end.code !== 0) throw refusal(end.stderr)
+  } finally {
+    await file.close()
   }
-
-  return new Transform({
-    transform(piece: Buffer, _, done) {
-      const next = (at: number): void => {
-        const error = decode(this, piece.subarray(at, at + pieceBytes), false)
-        if (error !== null || at + pieceBytes >= piece.length) return done(error)
-        setImmediate(next, at + pieceBytes)
-      }
-      next(0)
-    },
-    flush(done) {
-      done(decode(this, new Uint8Array(0), true))
-    }
-  })
 }
 
 /**
- * What makes the tar of a blob's bytes; those that are not compressed pass through.
+ * What gives the bytes of a blob's tar, one stream into the next; those that are not compressed come as they are.
  *
  * @since 0.1.0
  * @category streams
  */
-export const decompress = async (path: string): Promise<Duplex> => {
+export const tarOf = async (path: string): Promise<ReadonlyArray<NodeJS.ReadableStream>> => {
   const first = await firstBytes(path)
-  if (first[0] === 0x1f && first[1] === 0x8b) return createGunzip()
-  return first.length === 8 && ZstdFrames.make().follow(first).valid ? zstd() : new PassThrough()
+  if (isZstd(first)) return [Readable.from(unzstd(path), { objectMode: false })]
+  const source = createReadStream(path, { highWaterMark: 256 * 1024 })
+  return isGzip(first) ? [source, createGunzip()] : [source]
 }

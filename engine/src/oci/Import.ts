@@ -61,13 +61,22 @@ export interface Progress {
   totalBytes: number
   layers: number
   totalLayers: number
+  /** what a registry failed with last, while it is tried again */
+  trouble: string | undefined
 }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const noProgress = (): Progress => ({ phase: "resolving", bytes: 0, totalBytes: 0, layers: 0, totalLayers: 0 })
+export const noProgress = (): Progress => ({
+  phase: "resolving",
+  bytes: 0,
+  totalBytes: 0,
+  layers: 0,
+  totalLayers: 0,
+  trouble: undefined
+})
 
 /**
  * What is to be kept: `upper` is its folder, relative to the store; none where the store has this very image already.
@@ -93,8 +102,6 @@ const idOf = (config: Uint8Array): ImageId =>
 interface Found {
   readonly config: Uint8Array
   readonly layers: Effect.Effect<ReadonlyArray<string>, ImportError | StoreError>
-  /** a layer that is not what it should be */
-  readonly forget: (index: number) => Effect.Effect<void, StoreError>
 }
 
 const inRegistry = (
@@ -104,7 +111,11 @@ const inRegistry = (
   progress: Progress
 ): Effect.Effect<Found, ImportError | StoreError> =>
   Effect.gen(function*() {
-    const registry = Registries.make({ client: machine.client, source, credentials, insecure: machine.insecure })
+    const { client, insecure } = machine
+    const onTrouble = ({ description }: ImportError): void => {
+      progress.trouble = description
+    }
+    const registry = Registries.make({ client, source, credentials, insecure, onTrouble })
     const manifest = yield* manifestOf(registry, source.reference)
     yield* Effect.forEach(manifest.layers, Manifest.checkLayer, { discard: true })
     if (manifest.config.size > Manifest.maxDocumentBytes) {
@@ -112,14 +123,7 @@ const inRegistry = (
     }
     const configPath = yield* machine.blobs.fetch(registry, manifest.config, () => undefined)
     const config = yield* Layout.readDocument(configPath, "the configuration of the image")
-    return {
-      config,
-      layers: fetchLayers(machine, registry, manifest, progress),
-      forget: (index) => {
-        const blob = manifest.layers[index]
-        return blob === undefined ? Effect.void : machine.blobs.forget(blob.digest)
-      }
-    }
+    return { config, layers: fetchLayers(machine, registry, manifest, progress) }
   })
 
 const manifestOf = (
@@ -160,6 +164,7 @@ const fetchLayers = (
       (blob) =>
         Effect.map(
           machine.blobs.fetch(registry, blob, (bytes) => {
+            progress.trouble = undefined
             there.set(blob.digest, bytes)
             progress.bytes = [...there.values()].reduce((sum, size) => sum + size, 0)
           }),
@@ -187,10 +192,13 @@ const onThisMachine = (
         ? Layout.layout(folder, source.name)
         : Layout.dockerArchive(folder, source.name)
     })
-    return { config: local.config, layers: Effect.succeed(local.layers), forget: () => Effect.void }
+    return { config: local.config, layers: Effect.succeed(local.layers) }
   })
 
-/** Whoever has the engine's token may read, by way of an image, what the engine may: only where its owner says so. */
+/**
+ * Whoever has the engine's token may read, by way of an image, what the engine may: only where its owner says so. What
+ * lies elsewhere is refused in the same words whether it is there or not.
+ */
 const permitted = (folders: ReadonlyArray<string>, path: string): Effect.Effect<string, ImportError> => {
   if (folders.length === 0) {
     return importError(
@@ -198,26 +206,22 @@ const permitted = (folders: ReadonlyArray<string>, path: string): Effect.Effect<
       "images of this machine are imported only from the folders that the engine's option localImages names, and it names none"
     )
   }
-  return Effect.flatMap(
-    Effect.try({
-      try: () => realpathSync(path),
-      catch: () => importError("NotFound", `${path} is not there`)
-    }),
-    (real) =>
-      folders.some((folder) => isWithin(folder, real))
-        ? Effect.succeed(real)
-        : importError("NotAllowed", `${path} is in none of the folders that the engine's option localImages names`)
-  )
+  const real = realPath(path)
+  // what is not there has no other path than the one that was asked for
+  return folders.some((folder) => isWithin(realPath(folder) ?? folder, real ?? path) || isWithin(folder, real ?? path))
+    ? real === undefined ? importError("NotFound", `${path} is not there`) : Effect.succeed(real)
+    : importError("NotAllowed", `${path} is in none of the folders that the engine's option localImages names`)
 }
 
-const isWithin = (folder: string, real: string): boolean => {
+const realPath = (path: string): string | undefined => {
   try {
-    const root = realpathSync(folder)
-    return real === root || Layout.isBelow(root, real)
+    return realpathSync(path)
   } catch {
-    return false
+    return undefined
   }
 }
+
+const isWithin = (folder: string, path: string): boolean => path === folder || Layout.isBelow(folder, path)
 
 /**
  * Everything before the image is kept. What it wrote lies in the workspace of the operation, which is the scope's.
@@ -252,8 +256,7 @@ export const make = (
       cwd: kept.cwd,
       onLayer: (done) => {
         progress.layers = done
-      },
-      onDamaged: found.forget
+      }
     })
     return { ...kept, upper: Option.some(upper) }
   })

@@ -5,6 +5,8 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { Bytes } from "../image/HostBytes.js"
+import { toText } from "../image/HostBytes.js"
 
 /**
  * - `Unreachable`: the registry did not answer, broke off each time, or answered with a failure of its own.
@@ -51,3 +53,11 @@ export const shown = (text: string): string => {
   const plain = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim()
   return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain
 }
+
+/**
+ * A name or path of an image, for one line of ours.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const quoted = (bytes: Bytes): string => JSON.stringify(shown(toText(bytes)))

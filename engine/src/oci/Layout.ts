@@ -7,11 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
 import { join, sep } from "node:path"
 import { fromText, toText } from "../image/HostBytes.js"
+import * as FileDigest from "./FileDigest.js"
 import type { ImportError } from "./ImportError.js"
 import { importError, shown } from "./ImportError.js"
 import * as Manifest from "./Manifest.js"
@@ -45,18 +44,29 @@ const unreadable = (what: string) => (cause: unknown): ImportError => {
 export const isBelow = (folder: string, path: string): boolean =>
   path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 
-/** A file below a folder, wherever symbolic links lead: out of the folder none may. */
-const inside = (folder: string, path: string, what: string): Effect.Effect<string, ImportError> =>
-  Effect.tryPromise({
-    try: async () => [await fs.realpath(folder), await fs.realpath(join(folder, path))] as const,
-    catch: unreadable(what)
-  }).pipe(
-    Effect.flatMap(([root, real]) =>
-      isBelow(root, real)
-        ? Effect.succeed(real)
-        : Effect.fail(importError("NotAllowed", `${what} is a link that leads out of its folder`))
-    )
-  )
+interface Member {
+  readonly path: string
+  readonly size: number
+}
+
+/** A file below a folder, wherever symbolic links lead: out of the folder none may. Devices and pipes are no files. */
+const inside = (folder: string, path: string, what: string): Effect.Effect<Member, ImportError> =>
+  Effect.gen(function*() {
+    const { isFile, real, root, size } = yield* Effect.tryPromise({
+      try: async () => {
+        const root = await fs.realpath(folder)
+        const real = await fs.realpath(join(folder, path))
+        const stats = await fs.stat(real)
+        return { root, real, isFile: stats.isFile(), size: stats.size }
+      },
+      catch: unreadable(what)
+    })
+    if (!isBelow(root, real)) {
+      return yield* importError("NotAllowed", `${what} is a link that leads out of its folder`)
+    }
+    if (!isFile) return yield* importError("BadContent", `${what} is no file`)
+    return { path: real, size }
+  })
 
 /**
  * A document of a file, as long as it is no longer than one may be.
@@ -77,32 +87,21 @@ export const readDocument = (path: string, what: string): Effect.Effect<Uint8Arr
     catch: (cause) => cause instanceof Error && "_tag" in cause ? cause as ImportError : unreadable(what)(cause)
   })
 
-const blobPath = (folder: string, { digest }: Manifest.Descriptor): Effect.Effect<string, ImportError> =>
-  inside(folder, `blobs/${digest.replace(":", "/")}`, `the blob ${digest}`)
-
-const hashOf = (path: string): Effect.Effect<string, ImportError> =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const hash = createHash("sha256")
-      for await (const piece of createReadStream(path, { signal, highWaterMark: 256 * 1024 })) {
-        hash.update(piece as Buffer)
-      }
-      return `sha256:${hash.digest("hex")}`
-    },
-    catch: unreadable("a blob")
-  })
-
-/** What its digest says, or it is not read. */
+/** What its digest and size say, or it is not read. */
 const checked = (folder: string, blob: Manifest.Descriptor): Effect.Effect<string, ImportError> =>
   Effect.gen(function*() {
-    const path = yield* blobPath(folder, blob)
-    const digest = yield* hashOf(path)
+    const what = `the blob ${blob.digest}`
+    const { path, size } = yield* inside(folder, `blobs/${blob.digest.replace(":", "/")}`, what)
+    if (size !== blob.size) {
+      return yield* importError("BadContent", `${what} has ${size} bytes, and it should be ${blob.size}`)
+    }
+    const digest = yield* Effect.tryPromise({
+      try: (signal) => FileDigest.digestOf(path, signal),
+      catch: unreadable(what)
+    })
     return digest === blob.digest
       ? path
-      : yield* importError(
-        "BadContent",
-        `the blob ${blob.digest} is not what its digest says: its bytes have ${digest}`
-      )
+      : yield* importError("BadContent", `${what} is not what its digest says: its bytes have ${digest}`)
   })
 
 const document = (folder: string, blob: Manifest.Descriptor): Effect.Effect<Uint8Array, ImportError> =>
@@ -152,7 +151,8 @@ const manifestIn = (
  */
 export const layout = (folder: string, name: Option.Option<string>): Effect.Effect<Local, ImportError> =>
   Effect.gen(function*() {
-    const bytes = yield* readDocument(yield* inside(folder, "index.json", "its index.json"), "its index.json")
+    const { path } = yield* inside(folder, "index.json", "its index.json")
+    const bytes = yield* readDocument(path, "its index.json")
     const index = yield* Manifest.parse(bytes, "application/vnd.oci.image.index.v1+json")
     if (index._tag !== "Index") return yield* importError("BadContent", "its index.json is no index")
     const manifest = yield* manifestIn(folder, yield* named(index.manifests, name))
@@ -179,7 +179,7 @@ const member = (folder: string, path: string): Effect.Effect<string, ImportError
       try: () => Rootfs.steps(fromText(path)).map(toText).join("/"),
       catch: (cause) => cause as ImportError
     }),
-    (clean) => inside(folder, clean, `${shown(path)} in the archive`)
+    (clean) => Effect.map(inside(folder, clean, `${shown(path)} in the archive`), (member) => member.path)
   )
 
 /**

@@ -6,6 +6,8 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
+import { endianness } from "node:os"
+import { posix } from "node:path"
 import type { ImportError } from "./ImportError.js"
 import { importError, shown } from "./ImportError.js"
 
@@ -83,6 +85,9 @@ export const maxDocumentBytes = 8 * 1024 * 1024
 /** Layers that an image may have: more than any builder makes. */
 const maxLayers = 1_000
 
+/** Bytes that its blobs may have together: as many as it may unpack to. */
+const maxBlobBytes = 64 * 1024 ** 3
+
 /**
  * @since 0.1.0
  * @category conversions
@@ -154,6 +159,12 @@ export const parse = (bytes: Uint8Array, contentType = ""): Either.Either<Docume
     if (manifest.layers.length > maxLayers) {
       return yield* Either.left(importError("TooLarge", `the image has ${manifest.layers.length} layers`))
     }
+    const total = manifest.layers.reduce((sum, { size }) => sum + size, 0)
+    if (total > maxBlobBytes) {
+      return yield* Either.left(
+        importError("TooLarge", `the layers of the image have ${total} bytes, more than 64 GiB`)
+      )
+    }
     return { _tag: "Manifest", manifest }
   })
 
@@ -177,7 +188,12 @@ export interface Machine {
   readonly architecture: string
 }
 
-const architectures: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386", arm64: "arm64", arm: "arm" }
+/** Where Go, whose names images bear, and Node do not agree. */
+const architectures: Readonly<Record<string, string>> = {
+  x64: "amd64",
+  ia32: "386",
+  ...(endianness() === "LE" ? { ppc64: "ppc64le", mipsel: "mipsle" } : {})
+}
 
 /**
  * @since 0.1.0
@@ -269,14 +285,12 @@ export const envOf = (config: Config): Record<string, string> => {
 }
 
 /**
- * The folder that commands of an image begin in; empty where it names none.
+ * The folder that commands of an image begin in, absolute; empty where it names none.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const cwdOf = (config: Config): string => {
-  const cwd = config.config?.WorkingDir ?? ""
-  return cwd === "/" || cwd.includes("\0") || Buffer.byteLength(cwd) > 4_095
-    ? ""
-    : cwd.replace(/^\/*/, cwd === "" ? "" : "/")
+  const cwd = posix.normalize(`/${config.config?.WorkingDir ?? ""}`).replace(/\/$/, "")
+  return cwd.includes("\0") || Buffer.byteLength(cwd) > 4_095 ? "" : cwd
 }

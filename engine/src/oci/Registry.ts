@@ -3,10 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Headers from "@effect/platform/Headers"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { RequestError, ResponseError } from "@effect/platform/HttpClientError"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,10 +12,12 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Challenge from "./Challenge.js"
-import type { ImportError, Reason } from "./ImportError.js"
-import { importError, shown } from "./ImportError.js"
+import type { ImportError } from "./ImportError.js"
+import { shown } from "./ImportError.js"
 import * as Manifest from "./Manifest.js"
+import { type Failed, final, passing, patiently } from "./Patience.js"
 import type * as Source from "./Source.js"
+import * as Transport from "./Transport.js"
 
 /**
  * Both, or the registry is asked without.
@@ -41,6 +40,8 @@ export interface Options {
   readonly credentials: Option.Option<Credentials>
   /** hosts (with their port) that are spoken to without TLS, besides this machine itself */
   readonly insecure: ReadonlyArray<string>
+  /** told of each failure that is tried again */
+  readonly onTrouble: (error: ImportError) => void
 }
 
 /**
@@ -55,69 +56,24 @@ export interface Registry {
     reference: string
   ) => Effect.Effect<{ readonly bytes: Uint8Array; readonly contentType: string }, ImportError>
   /**
-   * The bytes of a blob, from `from` on; `restarted` when the registry begins at 0 all the same. A stream that breaks off
-   * fails with `Unreachable`.
+   * The bytes of a blob, from `from` on, tried once; `restarted` when the registry begins at 0 all the same. A stream
+   * that breaks off fails with what may pass.
    */
   readonly blob: (
     digest: string,
     from: number
   ) => Effect.Effect<
-    { readonly restarted: boolean; readonly bytes: Stream.Stream<Uint8Array, ImportError> },
-    ImportError,
+    { readonly restarted: boolean; readonly bytes: Stream.Stream<Uint8Array, Failed> },
+    Failed,
     Scope.Scope
   >
+  /** told of each failure that is tried again */
+  readonly onTrouble: (error: ImportError) => void
 }
-
-const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)
-
-/** Docker Hub's name is not the host that serves it. */
-const hostOf = (registry: string): string => registry === "docker.io" ? "registry-1.docker.io" : registry
-
-/** A registry that says nothing for so long is asked again. */
-const silence = Duration.seconds(60)
-
-const codeOf = (cause: unknown): string => {
-  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
-  if (!(inner instanceof Error)) return "no answer"
-  const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
-  return shown(code === "" || inner.message.includes(code) ? inner.message : `${code}: ${inner.message}`)
-}
-
-interface Failed {
-  readonly retryable: boolean
-  readonly after: Duration.Duration | undefined
-  readonly error: ImportError
-}
-
-/** another try would end the same way */
-const final = (reason: Reason, description: string): Failed => ({
-  retryable: false,
-  after: undefined,
-  error: importError(reason, description)
-})
-
-const passing = (description: string, after?: Duration.Duration): Failed => ({
-  retryable: true,
-  after,
-  error: importError("Unreachable", description)
-})
 
 const retryAfter = (response: HttpClientResponse.HttpClientResponse): Duration.Duration | undefined => {
   const text = response.headers["retry-after"]
   return text !== undefined && /^\d{1,4}$/.test(text) ? Duration.seconds(Math.min(Number(text), 60)) : undefined
-}
-
-/** The text of `{"errors": [{"code", "message"}]}`, where there is one. */
-const saidBy = (body: string): string => {
-  try {
-    const value = JSON.parse(body) as { readonly errors?: ReadonlyArray<{ code?: unknown; message?: unknown }> }
-    const first = value.errors?.[0]
-    return first === undefined
-      ? ""
-      : shown([first.code, first.message].filter((part) => typeof part === "string").join(": "))
-  } catch {
-    return ""
-  }
 }
 
 const maxErrorBytes = 64 * 1024
@@ -154,90 +110,65 @@ const tokenOf = (bytes: Uint8Array): string | undefined => {
   }
 }
 
-const tries = 5
+/** The text of `{"errors": [{"code", "message"}]}`, where there is one. */
+const saidBy = (body: string): string => {
+  try {
+    const value = JSON.parse(body) as { readonly errors?: ReadonlyArray<{ code?: unknown; message?: unknown }> }
+    const first = value.errors?.[0]
+    return first === undefined ? "" : [first.code, first.message].filter((part) => typeof part === "string").join(": ")
+  } catch {
+    return ""
+  }
+}
 
-/** Half a second, then twice as long each time, or what the registry asks for. */
-const pauseOf = (failed: Failed, done: number): Duration.Duration =>
-  failed.after ?? Duration.millis(500 * 2 ** (done - 1))
-
-/** Failures that may pass are met with patience. */
-const patiently = <A, R>(self: Effect.Effect<A, Failed, R>): Effect.Effect<A, ImportError, R> => {
-  const attempt = (done: number): Effect.Effect<A, ImportError, R> =>
-    Effect.catchAll(self, (failed) =>
-      failed.retryable && done < tries
-        ? Effect.zipRight(Effect.sleep(pauseOf(failed, done)), attempt(done + 1))
-        : Effect.fail(failed.error))
-  return attempt(1)
+/** Everything that must not come back out of what a registry says: in the forms that it was sent in, and its own. */
+const formsOf = ({ password, username }: Credentials): ReadonlyArray<string> => {
+  const secret = Redacted.value(password)
+  return [secret, encodeURIComponent(secret), Buffer.from(`${username}:${secret}`).toString("base64")]
 }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ client, credentials, insecure, source }: Options): Registry => {
-  const host = hostOf(source.registry)
-  const plain = isThisMachine(host) || insecure.includes(source.registry)
-  const base = `${plain ? "http" : "https"}://${host}/v2/${source.repository}`
+export const make = ({ client, credentials, insecure, onTrouble, source }: Options): Registry => {
   let authorization: Redacted.Redacted<string> | undefined
+  const secrets = new Set(Option.match(credentials, { onNone: () => [], onSome: formsOf }))
 
-  const unreachable = (what: string, cause: RequestError | ResponseError): Failed =>
-    passing(
-      `${what}: ${source.registry} cannot be reached (${codeOf(cause.cause)})${
-        plain ? "" : "; a registry without TLS must be named in the option insecureRegistries"
-      }`
-    )
+  /** Some repeat what they were sent: then nothing of it is shown. */
+  const quote = (text: string): string =>
+    [...secrets].some((secret) => text.includes(secret)) ? "(words with a credential in them)" : shown(text)
 
-  const silent = (what: string): Failed =>
-    passing(`${what}: ${source.registry} says nothing for ${Duration.format(silence)}`)
+  const transport = Transport.make({ client, registry: source.registry, insecure, quote })
 
   /** The body's beginning, for the text of an error. */
   const textOf = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
-    collect(response.stream, maxErrorBytes).pipe(
+    collect(transport.bytes("", response), maxErrorBytes).pipe(
       Effect.map(({ bytes }) => Buffer.from(bytes).toString("utf8")),
-      Effect.timeoutTo({ duration: silence, onSuccess: (text) => text, onTimeout: () => "" }),
+      // one that drips is no text
+      Effect.timeoutTo({ duration: Transport.silence, onSuccess: (text) => text, onTimeout: () => "" }),
       Effect.orElseSucceed(() => "")
     )
 
-  const body = (
+  const document = (
     what: string,
-    response: HttpClientResponse.HttpClientResponse,
-    max: number
+    response: HttpClientResponse.HttpClientResponse
   ): Effect.Effect<Uint8Array, Failed> =>
-    collect(response.stream, max).pipe(
-      Effect.mapError((cause) => unreachable(what, cause)),
-      Effect.timeoutFail({ duration: silence, onTimeout: () => silent(what) }),
-      Effect.filterOrFail(({ cut }) => !cut, () => final("TooLarge", `${what}: it has more than ${max} bytes`)),
+    collect(transport.bytes(what, response), Manifest.maxDocumentBytes).pipe(
+      Effect.timeoutFail({
+        duration: Transport.silence,
+        onTimeout: () => passing(`${what}: it does not come to an end`)
+      }),
+      Effect.filterOrFail(
+        ({ cut }) => !cut,
+        () => final("TooLarge", `${what}: it has more than ${Manifest.maxDocumentBytes} bytes`)
+      ),
       Effect.map(({ bytes }) => bytes)
     )
 
-  const send = (
-    what: string,
-    url: string,
-    headers: Record<string, string>
-  ): Effect.Effect<HttpClientResponse.HttpClientResponse, Failed, Scope.Scope> =>
-    client.execute(HttpClientRequest.get(url, {
-      headers: Headers.fromInput({
-        ...headers,
-        "accept-encoding": "identity",
-        "user-agent": "contree-local"
-      })
-    })).pipe(
-      Effect.mapError((cause) => unreachable(what, cause)),
-      Effect.timeoutFail({ duration: silence, onTimeout: () => silent(what) })
-    )
-
-  const basic = Option.map(
-    credentials,
-    ({ password, username }) =>
-      Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)
-  )
-
-  const failure = (
-    what: string,
-    response: HttpClientResponse.HttpClientResponse
-  ): Effect.Effect<never, Failed> =>
+  const failure = (what: string, response: HttpClientResponse.HttpClientResponse): Effect.Effect<never, Failed> =>
     Effect.flatMap(textOf(response), (body) => {
-      const said = saidBy(body)
+      const said = quote(saidBy(body))
       const note = said === "" ? "" : ` (${said})`
       const { status } = response
       if (status === 401 || status === 403) {
@@ -255,70 +186,72 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
       )
     })
 
-  const fetchToken = (
-    what: string,
-    challenge: Extract<Challenge.Challenge, { readonly _tag: "Bearer" }>
-  ): Effect.Effect<Redacted.Redacted<string>, Failed> =>
-    Effect.gen(function*() {
-      const url = yield* realmOf(what, challenge)
-      const sent = Option.match(basic, {
-        onNone: (): Record<string, string> => ({}),
-        onSome: (value) => ({ authorization: Redacted.value(value) })
-      })
-      const response = yield* send(`${what}: asking for a token`, url, sent)
-      if (response.status !== 200) return yield* failure(`${what}: asking for a token`, response)
-      const bytes = yield* body(what, response, Manifest.maxDocumentBytes)
-      const token = tokenOf(bytes)
-      return token === undefined
-        ? yield* Effect.fail(final("BadContent", `${what}: what ${source.registry} sends to for a token gives none`))
-        : Redacted.make(`Bearer ${token}`)
-    }).pipe(Effect.scoped)
+  const basic = Option.map(
+    credentials,
+    ({ password, username }) =>
+      Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)
+  )
 
   /** A password may not go over a line that anybody reads, wherever the registry sends us. */
-  const realmOf = (
-    what: string,
-    { realm, scope, service }: Extract<Challenge.Challenge, { readonly _tag: "Bearer" }>
-  ): Effect.Effect<string, Failed> => {
-    const url = URL.canParse(realm) ? new URL(realm) : undefined
-    const safe = url?.protocol === "https:" ||
-      (url?.protocol === "http:" && (isThisMachine(url.host) || insecure.includes(url.host)))
-    if (url === undefined || !safe) {
-      const where = `${source.registry} sends to ${shown(realm)} for a token, which is not https`
+  const realmOf = (what: string, { realm, scope, service }: Challenge.Bearer): Effect.Effect<URL, Failed> => {
+    const url = transport.address(realm)
+    if (url === undefined) {
+      const where = `${source.registry} sends to ${quote(realm)} for a token, which is not https`
       return Effect.fail(final("Refused", `${what}: ${where}`))
     }
     if (service !== undefined) url.searchParams.set("service", service)
     url.searchParams.set("scope", scope ?? `repository:${source.repository}:pull`)
-    return Effect.succeed(url.toString())
+    return Effect.succeed(url)
   }
+
+  const fetchToken = (what: string, challenge: Challenge.Bearer): Effect.Effect<Redacted.Redacted<string>, Failed> =>
+    Effect.gen(function*() {
+      const asking = `${what}: asking for a token`
+      const url = yield* realmOf(what, challenge)
+      const response = yield* transport.get(asking, url, {}, Option.getOrUndefined(basic))
+      if (response.status !== 200) return yield* failure(asking, response)
+      const token = tokenOf(yield* document(asking, response))
+      if (token === undefined) {
+        return yield* Effect.fail(
+          final("BadContent", `${what}: what ${source.registry} sends to for a token gives none`)
+        )
+      }
+      secrets.add(token)
+      return Redacted.make(`Bearer ${token}`)
+    }).pipe(Effect.scoped)
 
   /** Answers a 401 once: a token that has run out is asked for anew. */
   const ask = (
     what: string,
     path: string,
-    headers: Record<string, string>
+    headers: Readonly<Record<string, string>>
   ): Effect.Effect<HttpClientResponse.HttpClientResponse, Failed, Scope.Scope> =>
     Effect.gen(function*() {
-      const withAuthorization = (): Record<string, string> =>
-        authorization === undefined ? headers : { ...headers, authorization: Redacted.value(authorization) }
-      const first = yield* send(what, base + path, withAuthorization())
+      const url = new URL(`${transport.origin}/v2/${source.repository}${path}`)
+      const first = yield* transport.get(what, url, headers, authorization)
       if (first.status !== 401) return first
       const challenge = Challenge.parse(first.headers["www-authenticate"] ?? "")
-      if (challenge === undefined) return yield* failure(what, first)
-      if (challenge._tag === "Bearer") authorization = yield* fetchToken(what, challenge)
-      else if (Option.isSome(basic)) authorization = basic.value
-      else return yield* failure(what, first)
-      return yield* send(what, base + path, withAuthorization())
+      if (challenge === undefined || (challenge._tag === "Basic" && Option.isNone(basic))) {
+        return yield* failure(what, first)
+      }
+      // its body is of no use, and its connection is
+      yield* textOf(first)
+      authorization = challenge._tag === "Bearer"
+        ? yield* fetchToken(what, challenge)
+        : Option.getOrUndefined(basic)
+      return yield* transport.get(what, url, headers, authorization)
     })
 
   return {
+    onTrouble,
+
     manifest: (reference) =>
       Effect.gen(function*() {
         const what = `the manifest ${reference} of ${source.repository}`
         const response = yield* ask(what, `/manifests/${reference}`, { accept: Manifest.accept })
         if (response.status !== 200) return yield* failure(what, response)
-        const bytes = yield* body(what, response, Manifest.maxDocumentBytes)
-        return { bytes, contentType: response.headers["content-type"] ?? "" }
-      }).pipe(Effect.scoped, patiently),
+        return { bytes: yield* document(what, response), contentType: response.headers["content-type"] ?? "" }
+      }).pipe(Effect.scoped, patiently(onTrouble)),
 
     blob: (digest, from) =>
       Effect.gen(function*() {
@@ -327,14 +260,7 @@ export const make = ({ client, credentials, insecure, source }: Options): Regist
         const resumed = from > 0 && response.status === 206 &&
           (response.headers["content-range"] ?? "").startsWith(`bytes ${from}-`)
         if (response.status !== 200 && !resumed) return yield* failure(what, response)
-        const bytes = response.stream.pipe(
-          Stream.mapError((cause) => unreachable(what, cause).error),
-          Stream.timeoutFail(
-            () => importError("Unreachable", `${what}: ${source.registry} stopped sending`),
-            silence
-          )
-        )
-        return { restarted: !resumed, bytes }
-      }).pipe(patiently)
+        return { restarted: !resumed, bytes: transport.bytes(what, response) }
+      })
   }
 }

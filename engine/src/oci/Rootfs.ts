@@ -10,8 +10,10 @@
 import * as fs from "node:fs"
 import type { Bytes } from "../image/HostBytes.js"
 import { lstat, readdir, readlink, toBuffer } from "../image/HostBytes.js"
+import type * as Steps from "../image/Steps.js"
 import { isRoot } from "../store/Privilege.js"
-import { importError } from "./ImportError.js"
+import * as Budget from "./Budget.js"
+import { importError, quoted } from "./ImportError.js"
 
 /**
  * What an entry has besides its content. `mtime` in seconds.
@@ -37,6 +39,8 @@ export interface Rootfs {
   readonly folders: Map<Bytes, Attributes>
   /** the folder that was resolved last, since entries come folder by folder */
   last: { readonly path: Bytes; readonly host: Bytes } | undefined
+  /** what the image may still have */
+  readonly left: Budget.Budget
 }
 
 /**
@@ -45,7 +49,12 @@ export interface Rootfs {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (root: Bytes): Rootfs => ({ root, folders: new Map(), last: undefined })
+export const make = (root: Bytes, left: Budget.Budget = Budget.make()): Rootfs => ({
+  root,
+  folders: new Map(),
+  last: undefined,
+  left
+})
 
 const maxLinks = 40
 
@@ -58,9 +67,13 @@ const maxLinks = 40
 export const steps = (path: Bytes): ReadonlyArray<Bytes> => {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".")
   if (parts.includes("..")) {
-    throw importError("BadContent", `a layer has an entry whose path leads upwards: ${JSON.stringify(path)}`)
+    throw importError("BadContent", `a layer has an entry whose path leads upwards: ${quoted(path)}`)
   }
   if (path.includes("\0")) throw importError("BadContent", "a layer has an entry with a NUL in its path")
+  // the mark of what is removed, where only a folder of the image may stand
+  if (parts.some((part) => part.startsWith(".wh."))) {
+    throw importError("BadContent", `a layer has an entry in a folder that it removes: ${quoted(path)}`)
+  }
   return parts
 }
 
@@ -70,7 +83,8 @@ const parentOf = (host: Bytes): Bytes => host.slice(0, host.lastIndexOf("/"))
 type Missing = (self: Rootfs, next: Bytes, part: Bytes, isThere: boolean) => boolean
 
 const makeFolder: Missing = (self, next, part, isThere) => {
-  if (isThere) throw importError("BadContent", `a layer has an entry below ${JSON.stringify(part)}, which is no folder`)
+  if (isThere) throw importError("BadContent", `a layer has an entry below ${quoted(part)}, which is no folder`)
+  Budget.spend(self.left, { entries: 1, names: next.length })
   fs.mkdirSync(toBuffer(next), { mode: 0o755 })
   own(next, { uid: 0, gid: 0 })
   self.folders.set(next, { mode: 0o755, uid: 0, gid: 0, mtime: 0 })
@@ -92,7 +106,7 @@ const descend = (self: Rootfs, path: ReadonlyArray<Bytes>, missing: Missing): By
     const stats = lstat(next)
     if (stats?.isSymbolicLink() === true) {
       links += 1
-      if (links > maxLinks) throw importError("BadContent", `${JSON.stringify(part)} is a symbolic link without an end`)
+      if (links > maxLinks) throw importError("BadContent", `${quoted(part)} is a symbolic link without an end`)
       const target = readlink(next)
       if (target.startsWith("/")) at = self.root
       ahead.push(...target.split("/").reverse())
@@ -146,16 +160,16 @@ export const find = (self: Rootfs, path: Bytes): Bytes | undefined => descend(se
  * @since 0.1.0
  * @category writing
  */
-export const remove = (self: Rootfs, host: Bytes): void => {
+export function* remove(self: Rootfs, host: Bytes): Steps.Steps<void> {
   const stats = lstat(host)
   if (stats === undefined) return
-  if (!stats.isDirectory()) {
-    // a link to a folder may be on the way to what was resolved last
-    if (stats.isSymbolicLink()) self.last = undefined
-    return fs.unlinkSync(toBuffer(host))
+  // it may be on the way to what was resolved last, a link too
+  if (stats.isDirectory() || stats.isSymbolicLink()) self.last = undefined
+  if (!stats.isDirectory()) return fs.unlinkSync(toBuffer(host))
+  for (const entry of readdir(host)) {
+    yield
+    yield* remove(self, `${host}/${entry.name}`)
   }
-  self.last = undefined
-  for (const entry of readdir(host)) remove(self, `${host}/${entry.name}`)
   self.folders.delete(host)
   fs.rmdirSync(toBuffer(host))
 }
@@ -173,19 +187,15 @@ export const finish = (host: Bytes, attributes: Attributes): void => {
 }
 
 /**
- * A folder, or new attributes for one that is there. Without a place on the host it is the root.
+ * A folder where nothing is, or new attributes for one that is there.
  *
  * @since 0.1.0
  * @category writing
  */
-export const folder = (self: Rootfs, host: Bytes | undefined, attributes: Attributes): void => {
-  const at = host ?? self.root
-  if (host !== undefined && lstat(host)?.isDirectory() !== true) {
-    remove(self, host)
-    fs.mkdirSync(toBuffer(host), { mode: 0o755 })
-  }
-  own(at, attributes)
-  self.folders.set(at, attributes)
+export const folder = (self: Rootfs, host: Bytes, attributes: Attributes): void => {
+  if (lstat(host) === undefined) fs.mkdirSync(toBuffer(host), { mode: 0o755 })
+  own(host, attributes)
+  self.folders.set(host, attributes)
 }
 
 /**
@@ -202,13 +212,12 @@ export interface OpenFile {
 }
 
 /**
- * A new file in the place of whatever is there: what has other names is not written to.
+ * A new file, where nothing is.
  *
  * @since 0.1.0
  * @category writing
  */
-export const file = (self: Rootfs, host: Bytes): OpenFile => {
-  remove(self, host)
+export const file = (host: Bytes): OpenFile => {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants
   const fd = fs.openSync(toBuffer(host), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   return {
@@ -224,11 +233,12 @@ export const file = (self: Rootfs, host: Bytes): OpenFile => {
 }
 
 /**
+ * Where nothing is.
+ *
  * @since 0.1.0
  * @category writing
  */
 export const symlink = (self: Rootfs, host: Bytes, target: Bytes, attributes: Attributes): void => {
-  remove(self, host)
   self.last = undefined
   fs.symlinkSync(toBuffer(target), toBuffer(host))
   own(host, attributes)
@@ -236,22 +246,27 @@ export const symlink = (self: Rootfs, host: Bytes, target: Bytes, attributes: At
 }
 
 /**
- * Another name of a file that is there already, in this layer or one below.
+ * The file that a link is another name of: in this layer or one below.
+ *
+ * @since 0.1.0
+ * @category paths
+ */
+export const linkTarget = (self: Rootfs, target: Bytes): Bytes => {
+  const to = locate(self, target)
+  const stats = to === undefined ? undefined : lstat(to)
+  if (to === undefined || stats === undefined || stats.isDirectory()) {
+    throw importError("BadContent", `a layer has a link to ${quoted(target)}, which is no file of the image`)
+  }
+  return to
+}
+
+/**
+ * Another name of a file, where nothing is.
  *
  * @since 0.1.0
  * @category writing
  */
-export const hardLink = (self: Rootfs, path: Bytes, target: Bytes): void => {
-  const to = locate(self, target)
-  const stats = to === undefined ? undefined : lstat(to)
-  if (to === undefined || stats === undefined || stats.isDirectory()) {
-    throw importError("BadContent", `a layer has a link to ${JSON.stringify(target)}, which is no file of the image`)
-  }
-  const host = locate(self, path)
-  if (host === undefined || host === to) return
-  remove(self, host)
-  fs.linkSync(toBuffer(to), toBuffer(host))
-}
+export const hardLink = (host: Bytes, to: Bytes): void => fs.linkSync(toBuffer(to), toBuffer(host))
 
 /** The deepest first: an entry of a folder that nobody may enter could not be reached any more. */
 const deepestFirst = (folders: Iterable<readonly [Bytes, Attributes]>): ReadonlyArray<readonly [Bytes, Attributes]> =>
@@ -263,8 +278,11 @@ const deepestFirst = (folders: Iterable<readonly [Bytes, Attributes]>): Readonly
  * @since 0.1.0
  * @category writing
  */
-export const seal = (self: Rootfs): void => {
-  for (const [host, attributes] of deepestFirst(self.folders)) finish(host, attributes)
+export function* seal(self: Rootfs): Steps.Steps<void> {
+  for (const [host, attributes] of deepestFirst(self.folders)) {
+    yield
+    finish(host, attributes)
+  }
 }
 
 /** What a run mounts over; a run that had to make them would change the image. */
@@ -290,7 +308,7 @@ export const addMountPoints = (self: Rootfs): void => {
   for (const path of mountFiles) {
     const host = locate(self, path)
     if (host !== undefined && lstat(host) === undefined) {
-      file(self, host).close({ mode: 0o644, uid: 0, gid: 0, mtime: 0 })
+      file(host).close({ mode: 0o644, uid: 0, gid: 0, mtime: 0 })
     }
   }
 }

@@ -7,39 +7,20 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { Extract, Header as TarHeader } from "tar-stream"
 import { extract } from "tar-stream"
 import type { Bytes } from "../image/HostBytes.js"
 import { fromText, lstat, readdir, toText } from "../image/HostBytes.js"
+import * as Steps from "../image/Steps.js"
 import * as HostCommand from "../store/HostCommand.js"
 import { isRoot } from "../store/Privilege.js"
-import { decompress } from "./Compression.js"
-import { importError } from "./ImportError.js"
+import * as Budget from "./Budget.js"
+import { tarOf } from "./Compression.js"
+import { importError, quoted, shown } from "./ImportError.js"
 import type { Attributes, Rootfs } from "./Rootfs.js"
 import * as Root from "./Rootfs.js"
-
-/**
- * What all layers of an image may have together.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Budget {
-  /** of the tars, decompressed */
-  bytes: number
-  entries: number
-}
-
-/**
- * What an image is allowed: more than any real one, and an end to a bomb.
- *
- * @since 0.1.0
- * @category limits
- */
-export const budget = (): Budget => ({ bytes: 64 * 1024 ** 3, entries: 5_000_000 })
 
 /** What the type of a header says too little of: old headers have holes, and the records of extended ones are text. */
 type Header = Partial<Omit<TarHeader, "pax" | "linkname">> & Pick<TarHeader, "name"> & {
@@ -55,8 +36,13 @@ const options: NonNullable<Parameters<typeof extract>[0]> & { readonly filenameE
 }
 
 /** A name of the extended header is text; one of the header itself was read as bytes. */
-const nameOf = (header: Header, own: string, key: "path" | "linkpath"): Bytes =>
-  header.pax?.[key] === undefined ? own : fromText(own)
+const nameOf = (header: Header, own: string, key: "path" | "linkpath"): Bytes => {
+  const text = header.pax?.[key]
+  if (text === undefined) return own
+  // the parser has put this in the place of what is no UTF-8: the name is lost, and another must not stand for it
+  if (text.includes("\ufffd")) throw importError("Unsupported", `a layer has a name that is not UTF-8: ${shown(text)}`)
+  return fromText(own)
+}
 
 const whole = (text: string | undefined, otherwise: number | undefined): number => {
   const value = text === undefined ? otherwise ?? 0 : Number(text)
@@ -79,15 +65,19 @@ const attributesOf = ({ gid, mode, mtime, pax, uid }: Header): Attributes => {
 const opaqueMark = ".wh..wh..opq"
 const whiteoutPrefix = ".wh."
 
-const tooLarge = (): Error =>
-  importError("TooLarge", "the image unpacks to more than 64 GiB or 5 million entries, which is no image but a bomb")
-
 /** Its own entries stay: a whiteout speaks of the layers below. */
-const removeBelow = (self: Rootfs, host: Bytes, made: ReadonlySet<Bytes>): void => {
+function* removeBelow(self: Rootfs, host: Bytes, made: ReadonlySet<Bytes>): Steps.Steps<void> {
   const stats = lstat(host)
   if (stats === undefined) return
-  if (!made.has(host)) return Root.remove(self, host)
-  if (stats.isDirectory()) { for (const entry of readdir(host)) removeBelow(self, `${host}/${entry.name}`, made) }
+  if (!made.has(host)) return yield* Root.remove(self, host)
+  if (stats.isDirectory()) yield* removeAllBelow(self, host, made)
+}
+
+function* removeAllBelow(self: Rootfs, folder: Bytes, made: ReadonlySet<Bytes>): Steps.Steps<void> {
+  for (const entry of readdir(folder)) {
+    yield
+    yield* removeBelow(self, `${folder}/${entry.name}`, made)
+  }
 }
 
 interface Layer {
@@ -97,18 +87,15 @@ interface Layer {
   readonly signal: AbortSignal
 }
 
-const whiteout = ({ made, rootfs }: Layer, path: Bytes, name: Bytes): void => {
+function* whiteout({ made, rootfs }: Layer, path: Bytes, name: Bytes): Steps.Steps<void> {
   // what this layer made no folder of any more hides nothing: some write down all that went with it
   const folder = Root.find(rootfs, path.slice(0, path.length - name.length))
   if (folder === undefined) return
-  if (name === opaqueMark) {
-    for (const entry of readdir(folder)) removeBelow(rootfs, `${folder}/${entry.name}`, made)
-    return
-  }
+  if (name === opaqueMark) return yield* removeAllBelow(rootfs, folder, made)
   // `.wh..wh.` is what AUFS kept for itself
   const hidden = name.slice(whiteoutPrefix.length)
   if (hidden === "" || hidden === "." || hidden === ".." || hidden.startsWith(whiteoutPrefix)) return
-  removeBelow(rootfs, `${folder}/${hidden}`, made)
+  yield* removeBelow(rootfs, `${folder}/${hidden}`, made)
 }
 
 const mark = ({ made, rootfs }: Layer, host: Bytes): void => {
@@ -117,8 +104,8 @@ const mark = ({ made, rootfs }: Layer, host: Bytes): void => {
   }
 }
 
-const content = async (layer: Layer, entry: Entry, host: Bytes, attributes: Attributes): Promise<void> => {
-  const file = Root.file(layer.rootfs, host)
+const content = async (entry: Entry, host: Bytes, attributes: Attributes): Promise<void> => {
+  const file = Root.file(host)
   try {
     for await (const piece of entry as AsyncIterable<Buffer>) file.write(piece)
   } catch (cause) {
@@ -135,8 +122,7 @@ const kinds = { fifo: "p", "character-device": "c", "block-device": "b" } as con
  * link to anywhere later on. An ordinary user may make no devices, nor may root where it is root of a namespace alone:
  * they stay away, and in a box none could be used. So does 0:0, which is overlayfs' own mark.
  */
-const node = async ({ rootfs, signal }: Layer, header: Header, host: Bytes, attributes: Attributes): Promise<void> => {
-  Root.remove(rootfs, host)
+const node = async ({ signal }: Layer, header: Header, host: Bytes, attributes: Attributes): Promise<void> => {
   const isPipe = header.type === "fifo"
   const [major, minor] = [whole(undefined, header.devmajor), whole(undefined, header.devminor)]
   if (!isPipe && (!isRoot() || (major === 0 && minor === 0))) return
@@ -156,47 +142,74 @@ const node = async ({ rootfs, signal }: Layer, header: Header, host: Bytes, attr
   }
 }
 
-const write = async (layer: Layer, entry: Entry): Promise<void> => {
-  const header = entry.header as Header
+/** What the header is silent about would be taken for an ordinary file. */
+const checkForm = (header: Header): void => {
   // a size that the parser could not read would be waited for without end
   if (!Number.isSafeInteger(header.size)) {
     throw importError("BadContent", "a layer has an entry without a readable size")
   }
+  if (Object.keys(header.pax ?? {}).some((key) => key.startsWith("GNU.sparse."))) {
+    throw importError("Unsupported", `a layer has a sparse file, ${shown(header.name)}: make the image without them`)
+  }
+}
+
+const isBelow = (host: Bytes, folder: Bytes): boolean => host.startsWith(`${folder}/`)
+
+/** Another name of a file; whatever had the name goes first. */
+const hardLink = async ({ rootfs, signal }: Layer, host: Bytes, target: Bytes): Promise<void> => {
+  const to = Root.linkTarget(rootfs, target)
+  if (to === host) return
+  if (isBelow(to, host)) {
+    throw importError("BadContent", `a layer has a link to ${quoted(target)} in the place of a folder around it`)
+  }
+  await Steps.inTurns(Root.remove(rootfs, host), signal)
+  Root.hardLink(host, to)
+}
+
+const write = async (layer: Layer, entry: Entry): Promise<void> => {
+  const header = entry.header as Header
+  checkForm(header)
   const path = nameOf(header, header.name, "path").replace(/\/+$/, "")
-  const name = path.slice(path.lastIndexOf("/") + 1)
-  if (name.startsWith(whiteoutPrefix)) return whiteout(layer, path, name)
-  const { rootfs } = layer
-  const host = Root.locate(rootfs, path)
-  const attributes = attributesOf(header)
   const target = nameOf(header, header.linkname ?? "", "linkpath")
+  const { rootfs, signal } = layer
+  Budget.spend(rootfs.left, { entries: 1, names: path.length + target.length })
+  const name = path.slice(path.lastIndexOf("/") + 1)
+  if (name.startsWith(whiteoutPrefix)) return Steps.inTurns(whiteout(layer, path, name), signal)
+  const host = Root.locate(rootfs, path)
   if (host !== undefined) mark(layer, host)
-  if (header.type === "directory") return Root.folder(rootfs, host, attributes)
-  if (host === undefined) throw importError("BadContent", "a layer has an entry that makes the root no folder")
+  const attributes = attributesOf(header)
+  const isFolder = header.type === "directory"
+  if (host === undefined) {
+    if (!isFolder) throw importError("BadContent", "a layer has an entry that makes the root no folder")
+    return Root.folder(rootfs, rootfs.root, attributes)
+  }
+  if (header.type === "link") return hardLink(layer, host, target)
+  if (!isFolder || lstat(host)?.isDirectory() !== true) await Steps.inTurns(Root.remove(rootfs, host), signal)
   switch (header.type) {
+    case "directory":
+      return Root.folder(rootfs, host, attributes)
     case "file":
     case "contiguous-file":
-      return content(layer, entry, host, attributes)
+      return content(entry, host, attributes)
     case "symlink":
       return Root.symlink(rootfs, host, target, attributes)
-    case "link":
-      return Root.hardLink(rootfs, path, target)
     case "character-device":
     case "block-device":
     case "fifo":
       return node(layer, header, host, attributes)
     default:
-      throw importError(
-        "Unsupported",
-        `a layer has ${JSON.stringify(path)}, an entry of a kind that images do not have`
-      )
+      throw importError("Unsupported", `a layer has ${quoted(path)}, an entry of a kind that images do not have`)
   }
 }
 
-const meter = (left: Budget, hash: ReturnType<typeof createHash>): Transform =>
+const meter = (left: Budget.Budget, hash: ReturnType<typeof createHash>): Transform =>
   new Transform({
     transform: (piece: Buffer, _, done) => {
-      left.bytes -= piece.length
-      if (left.bytes < 0) return done(tooLarge())
+      try {
+        Budget.spend(left, { bytes: piece.length })
+      } catch (cause) {
+        return done(cause as Error)
+      }
       hash.update(piece)
       done(null, piece)
     }
@@ -220,7 +233,6 @@ const asBadContent = (cause: unknown): unknown =>
 export const layer = async (
   rootfs: Rootfs,
   blob: string,
-  left: Budget,
   signal: AbortSignal
 ): Promise<{ readonly diffId: string }> => {
   const at: Layer = { rootfs, made: new Set(), signal }
@@ -228,18 +240,15 @@ export const layer = async (
   const tar = extract(options)
   const consume = async (): Promise<void> => {
     for await (const entry of tar) {
-      left.entries -= 1
-      if (left.entries < 0) throw tooLarge()
       await write(at, entry)
       entry.resume()
     }
   }
   // before the stream: one that nobody listens to yet would end the program with its error
-  const decoder = await decompress(blob)
-  const source = createReadStream(blob, { highWaterMark: 256 * 1024 })
+  const source = await tarOf(blob)
   // one that fails ends the other: both must be over before anybody may touch the folder
   const [read, written] = await Promise.allSettled([
-    pipeline(source, decoder, meter(left, hash), tar, { signal }),
+    pipeline([...source, meter(rootfs.left, hash), tar], { signal }),
     consume()
   ])
   const failures = [read, written].flatMap((end) => end.status === "rejected" ? [end.reason as unknown] : [])

@@ -5,11 +5,31 @@
  */
 import * as Effect from "effect/Effect"
 import { fromText } from "../image/HostBytes.js"
+import * as Steps from "../image/Steps.js"
 import { fromCause } from "../store/StoreError.js"
 import type { StoreError } from "../store/StoreError.js"
 import { ImportError, importError } from "./ImportError.js"
 import * as Rootfs from "./Rootfs.js"
 import * as Unpack from "./Unpack.js"
+
+const codeOf = (cause: unknown): unknown => cause instanceof Error && "code" in cause ? cause.code : undefined
+
+/** Some failures of the file system are the image's, and no disk would do better. */
+const failure = (cause: unknown): ImportError | StoreError => {
+  if (cause instanceof ImportError) return cause
+  switch (codeOf(cause)) {
+    case "ENAMETOOLONG":
+      return importError("Unsupported", "a layer has a name of more than 255 bytes, or a path of more than 4,095")
+    case "EINVAL":
+      return importError(
+        "Unsupported",
+        "a layer has a name, an owner or a time that the file system here does not take; an engine that is root of a " +
+          "user namespace alone knows only the owners that are mapped into it"
+      )
+    default:
+      return fromCause("unpacking the image")(cause)
+  }
+}
 
 /**
  * A promise that writes is waited for also when it is interrupted: nobody may remove a folder that it still fills.
@@ -20,11 +40,11 @@ const settled = <A>(
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const controller = new AbortController()
-      const promise = run(controller.signal)
+      const promise = Promise.resolve(controller.signal).then(run)
       const over = Effect.promise(() => promise.then(() => undefined, () => undefined))
       return restore(Effect.tryPromise({
         try: () => promise,
-        catch: (cause) => cause instanceof ImportError ? cause : fromCause("unpacking the image")(cause)
+        catch: failure
       })).pipe(
         Effect.onInterrupt(() => Effect.zipRight(Effect.sync(() => controller.abort()), over))
       )
@@ -38,11 +58,11 @@ const settled = <A>(
  * @category unpacking
  */
 export const archive = (folder: string, file: string): Effect.Effect<void, ImportError | StoreError> =>
-  Effect.asVoid(settled((signal) => Unpack.layer(Rootfs.make(fromText(folder)), file, Unpack.budget(), signal)))
+  Effect.asVoid(settled((signal) => Unpack.layer(Rootfs.make(fromText(folder)), file, signal)))
 
 /**
  * Fills `folder`, which is empty, with the layers, bottom first, and what runs need besides. Each tar must have the
- * digest that the configuration of the image says; `onDamaged` is told when one has not. `onLayer` is told after each.
+ * digest that the configuration of the image says. `onLayer` is told after each.
  *
  * @since 0.1.0
  * @category unpacking
@@ -53,7 +73,6 @@ export const layers = (options: {
   readonly diffIds: ReadonlyArray<string>
   readonly cwd: string
   readonly onLayer: (done: number) => void
-  readonly onDamaged: (index: number) => Effect.Effect<void, StoreError>
 }): Effect.Effect<void, ImportError | StoreError> =>
   Effect.gen(function*() {
     const { cwd, diffIds, files, folder } = options
@@ -64,11 +83,9 @@ export const layers = (options: {
       )
     }
     const rootfs = Rootfs.make(fromText(folder))
-    const left = Unpack.budget()
     for (const [index, file] of files.entries()) {
-      const { diffId } = yield* settled((signal) => Unpack.layer(rootfs, file, left, signal))
+      const { diffId } = yield* settled((signal) => Unpack.layer(rootfs, file, signal))
       if (diffId !== diffIds[index]) {
-        yield* options.onDamaged(index)
         return yield* importError(
           "BadContent",
           `layer ${index + 1} is not what the image's configuration says: its digest is ${diffId}`
@@ -76,12 +93,9 @@ export const layers = (options: {
       }
       options.onLayer(index + 1)
     }
-    yield* Effect.try({
-      try: () => {
-        if (cwd !== "") Rootfs.resolve(rootfs, fromText(cwd))
-        Rootfs.addMountPoints(rootfs)
-        Rootfs.seal(rootfs)
-      },
-      catch: (cause) => cause instanceof ImportError ? cause : fromCause("unpacking the image")(cause)
+    yield* settled((signal) => {
+      if (cwd !== "") Rootfs.resolve(rootfs, fromText(cwd))
+      Rootfs.addMountPoints(rootfs)
+      return Steps.inTurns(Rootfs.seal(rootfs), signal)
     })
   })

@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Import from "../oci/Import.js"
 import type { OperationFields, OperationRow } from "../store/OperationStore.js"
-import type { StoreError } from "../store/StoreError.js"
+import { StoreError, withoutPaths } from "../store/StoreError.js"
 import * as Crew from "./Crew.js"
 import * as Ending from "./Ending.js"
 import type { EventLog, EventLogError } from "./EventLog.js"
@@ -52,10 +52,10 @@ export const concurrency = 8
 
 const tellEvery = Duration.millis(250)
 
-/** Each state that is new, while the import goes on. */
-const telling = (entry: Entry): Effect.Effect<never> => {
+/** The state of the import, when it is a new one. */
+const telling = (entry: Entry): Effect.Effect<void> => {
   let last = ""
-  const tell = Effect.suspend(() => {
+  return Effect.suspend(() => {
     const { bytes, layers, phase, totalBytes, totalLayers } = entry.progress
     const data = { phase, bytes, total_bytes: totalBytes, layers, total_layers: totalLayers }
     const text = JSON.stringify(data)
@@ -63,22 +63,25 @@ const telling = (entry: Entry): Effect.Effect<never> => {
     last = text
     return Ending.tell(entry, "import_progress", data)
   })
-  return Effect.zipRight(Effect.repeat(tell, Schedule.spaced(tellEvery)), Effect.never)
+}
+
+const tooLong = ({ progress, request }: Entry): Cause.TimeoutException => {
+  const trouble = progress.trouble === undefined ? "" : `; the last that went wrong: ${progress.trouble}`
+  return new Cause.TimeoutException(`the import took longer than its ${request.timeoutSeconds} seconds${trouble}`)
 }
 
 const fetch = (machine: Import.Machine, entry: Entry) =>
   Effect.gen(function*() {
     const { request } = entry
+    const tell = telling(entry)
     yield* machine.store.operations.transition(request.operationId, ["PENDING"], "EXECUTING")
-    return yield* Import.make(machine, request, entry.progress)
-  }).pipe(
-    Effect.raceFirst(telling(entry)),
-    Effect.timeoutFail({
-      duration: Duration.seconds(entry.request.timeoutSeconds),
-      onTimeout: () =>
-        new Cause.TimeoutException(`the import took longer than its ${entry.request.timeoutSeconds} seconds`)
-    })
-  )
+    return yield* Import.make(machine, request, entry.progress).pipe(
+      Effect.raceFirst(Effect.zipRight(Effect.repeat(tell, Schedule.spaced(tellEvery)), Effect.never)),
+      Effect.timeoutFail({ duration: Duration.seconds(request.timeoutSeconds), onTimeout: () => tooLong(entry) }),
+      // how far it came, whatever came of it
+      Effect.ensuring(tell)
+    )
+  })
 
 /** The image and the end of its operation appear together, or neither does. */
 const keep = (
@@ -122,7 +125,8 @@ const lost: Ending.End = {
 const errorOf = (cause: Cause.Cause<{ readonly message: string }>): string =>
   Option.match(Cause.failureOption(cause), {
     onNone: () => `the import broke: ${Cause.squash(cause) instanceof Error ? String(Cause.squash(cause)) : "unknown"}`,
-    onSome: (error) => error.message
+    // what the store says may name folders of the host, which whoever reads this has no business with
+    onSome: (error) => error instanceof StoreError ? withoutPaths(error.message) : error.message
   })
 
 const finish = (
@@ -141,7 +145,7 @@ const finish = (
     if (Exit.isFailure(exit)) return yield* close("FAILED", errorOf(exit.cause))
     const end = yield* Effect.catchAll(
       keep(machine, entry, exit.value, fields),
-      (error) => close("FAILED", `the image could not be kept: ${error.message}`)
+      (error) => close("FAILED", `the image could not be kept: ${withoutPaths(error.message)}`)
     )
     return end === lost ? yield* close("FAILED", lost.error) : end
   })

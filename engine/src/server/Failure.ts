@@ -7,6 +7,7 @@ import type { PathError } from "../image/PathError.js"
 import type { EventLogError } from "../run/EventLog.js"
 import { badRequest, internal, notFound, Refusal, tooLarge, unprocessable } from "../run/Refusal.js"
 import type { StoreError, UploadTooLarge } from "../store/StoreError.js"
+import { withoutPaths } from "../store/StoreError.js"
 
 /**
  * Everything that a route may fail with.
@@ -15,18 +16,6 @@ import type { StoreError, UploadTooLarge } from "../store/StoreError.js"
  * @category errors
  */
 export type Failure = Refusal | StoreError | UploadTooLarge | EventLogError | PathError
-
-/**
- * The same words without paths of the host: where the store lies is nobody's business but its owner's, who finds it in
- * the log.
- *
- * @since 0.1.0
- * @category conversions
- */
-export const withoutPaths = (text: string): string =>
-  text
-    .replace(/,? \w+ '\/[^']*'( -> '\/[^']*')?/g, "")
-    .replace(/(^|[\s"'`(=])\/[^\s"'`():;,]+/g, "$1(a path of the engine's)")
 
 const ofLog = (error: EventLogError): Refusal => {
   if (error.missing) return notFound("the events of this operation are gone")

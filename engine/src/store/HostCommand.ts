@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import type { ChildProcessWithoutNullStreams } from "node:child_process"
+import type { ChildProcess, ChildProcessWithoutNullStreams } from "node:child_process"
 import { StoreError } from "./StoreError.js"
 
 /**
@@ -19,6 +19,10 @@ export interface Finished {
 }
 
 const tail = (text: string): string => text.trim().slice(-500)
+
+const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" })
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 /**
  * Runs it with nothing of the environment but PATH, in English; `input` is its standard input. What it writes is
@@ -41,17 +45,14 @@ export const run = (
       resume(Effect.fail(
         new StoreError({
           reason: "Unusable",
-          description: `${tool} could not be started: ${cause instanceof Error ? cause.message : String(cause)}; ` +
+          description: `${tool} could not be started: ${messageOf(cause)}; ` +
             "install it, put it on PATH, or close files when there are too many",
           cause
         })
       ))
     let child: ChildProcessWithoutNullStreams
     try {
-      child = spawn(tool, args, {
-        cwd: options.cwd,
-        env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" }
-      })
+      child = spawn(tool, args, { cwd: options.cwd, env: environment() })
     } catch (cause) {
       return fail(cause)
     }
@@ -91,3 +92,74 @@ export const succeed = (...args: Parameters<typeof run>): Effect.Effect<Finished
           description: `${args[0][0]} ended with ${finished.code}: ${tail(finished.stderr)}`
         })
       ))
+
+/**
+ * How a tool ended, whose output was read as it came.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type End =
+  | { readonly _tag: "NotStarted"; readonly said: string }
+  | { readonly _tag: "Ended"; readonly code: number; readonly stderr: string }
+
+/**
+ * A tool that runs while its output is read, and waits for who reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Started {
+  readonly stdout: AsyncIterable<Buffer>
+  /** once it has ended and all its output was read; it never rejects */
+  readonly end: Promise<End>
+  /** a second time, or after its end, nothing happens */
+  readonly kill: () => void
+}
+
+async function* nothing(): AsyncGenerator<Buffer, void> {
+  // a tool that could not be started says nothing
+}
+
+const maxSaid = 4_096
+
+const endOf = (child: ChildProcess): Promise<End> =>
+  new Promise((resolve) => {
+    const stderr: Array<Buffer> = []
+    let said = 0
+    child.stderr?.on("data", (bytes: Buffer) => {
+      if (said < maxSaid) stderr.push(bytes)
+      said += bytes.length
+    })
+    child.on("error", (cause) => resolve({ _tag: "NotStarted", said: messageOf(cause) }))
+    child.on("close", (code, signal) =>
+      resolve({
+        _tag: "Ended",
+        code: code ?? 128,
+        stderr: signal === null ? tail(Buffer.concat(stderr).toString()) : `killed by ${signal}`
+      }))
+  })
+
+/**
+ * Starts a tool whose standard input is an open file, for tools that write much.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const start = (
+  [tool, ...args]: readonly [tool: string, ...args: ReadonlyArray<string>],
+  options: { readonly stdin: number }
+): Started => {
+  try {
+    const child = spawn(tool, args, { cwd: "/", env: environment(), stdio: [options.stdin, "pipe", "pipe"] })
+    const end = endOf(child)
+    const made: Partial<Pick<typeof child, "stdout">> = child
+    return { stdout: made.stdout ?? nothing(), end, kill: () => child.kill("SIGKILL") }
+  } catch (cause) {
+    return {
+      stdout: nothing(),
+      end: Promise.resolve({ _tag: "NotStarted", said: messageOf(cause) }),
+      kill: () => undefined
+    }
+  }
+}

@@ -82,3 +82,15 @@ export const fromCause = (doing: string) => (cause: unknown): StoreError => {
     : "Unusable"
   return new StoreError({ reason, description: `${doing}: ${textOf(cause)}; ${advice[reason]}`, cause })
 }
+
+/**
+ * The same words without paths of the host: where the store lies is nobody's business but its owner's, who finds it in
+ * the log.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const withoutPaths = (text: string): string =>
+  text
+    .replace(/,? \w+ '\/[^']*'( -> '\/[^']*')?/g, "")
+    .replace(/(^|[\s"'`(=])\/[^\s"'`():;,]+/g, "$1(a path of the engine's)")

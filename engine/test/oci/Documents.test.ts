@@ -3,9 +3,7 @@ import { Either, FastCheck as fc } from "effect"
 import * as Challenge from "../../src/oci/Challenge.js"
 import * as Manifest from "../../src/oci/Manifest.js"
 import * as Source from "../../src/oci/Source.js"
-import * as ZstdFrames from "../../src/oci/ZstdFrames.js"
 import * as Tar from "./Tar.js"
-import { zstdOfA, zstdOfLines } from "./zstd.js"
 
 const digest = `sha256:${"a".repeat(64)}`
 
@@ -158,30 +156,5 @@ describe("documents", () => {
       false,
       false
     ])
-  })
-})
-
-describe("zstd frames", () => {
-  it("are followed over any borders, and anything after them is seen", () => {
-    const skippable = Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
-    const whole = Buffer.concat([zstdOfA, skippable, zstdOfLines, zstdOfA])
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: whole.length }), { maxLength: 8 }), (cuts) => {
-        const frames = ZstdFrames.make()
-        const at = [0, ...cuts.sort((a, b) => a - b), whole.length]
-        const seen = at.slice(1).map((to, index) => frames.follow(whole.subarray(at[index], to)))
-        expect(seen.at(-1)).toEqual({ window: 2 * 1024 * 1024, valid: true })
-        expect(frames.follow(Buffer.from("garbage!"))).toEqual({ window: 2 * 1024 * 1024, valid: false })
-      }),
-      { numRuns: 30 }
-    )
-  })
-
-  it("say how much memory they ask for", () => {
-    // magic, no single segment, a window of 2^(10 + 31) and more
-    const windowOf = (bytes: ReadonlyArray<number>) => ZstdFrames.make().follow(Buffer.from(bytes)).window
-    expect(windowOf([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff])).toBe(2 ** 41 + (2 ** 41 / 8) * 7)
-    // single segment with eight bytes of content size
-    expect(windowOf([0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 1, 0, 0, 0])).toBe(2 ** 32)
   })
 })

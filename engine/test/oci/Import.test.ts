@@ -1,18 +1,20 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
+import type { ServerResponse } from "node:http"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as Tools from "../../src/box/Tools.js"
 import { temporaryFolder } from "../box/BoxFixture.js"
 import * as Local from "../support/LocalEngine.js"
-import type { Client, Json } from "../support/LocalEngine.js"
+import type { Client, Engine, Json } from "../support/LocalEngine.js"
 import * as FakeRegistry from "./FakeRegistry.js"
 import type { FakeRegistry as Fake } from "./FakeRegistry.js"
 import type { Entry, Made } from "./Tar.js"
 import { file, folder, image, index, symlink, tar } from "./Tar.js"
-import { zstdOfA } from "./zstd.js"
+import { isThere as zstdIsThere, withoutZstd, zstdOfA } from "./zstd.js"
 
 const local = temporaryFolder()
 
@@ -70,7 +72,7 @@ const output = async (engine: Client, image: string, ...command: ReadonlyArray<s
 }
 
 layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports", (it) => {
-  const withBoth = (body: (engine: Client, fake: Fake, base: Buffer) => Promise<void>) =>
+  const withBoth = (body: (engine: Engine, fake: Fake, base: Buffer) => Promise<void>) =>
     Effect.scoped(Effect.gen(function*() {
       const { base, fake } = yield* images
       const engine = yield* Local.LocalEngine
@@ -110,6 +112,54 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       const progress = events.filter(({ type }) => type === "import_progress").map(({ data }) => data)
       expect(progress[0]).toMatchObject({ phase: "resolving" })
       expect(progress.every(({ bytes, total_bytes }) => bytes <= total_bytes)).toBe(true)
+      const all = made.layers.reduce((sum, { bytes }) => sum + bytes.length, 0)
+      expect(progress.at(-1)).toEqual({ phase: "unpacking", bytes: all, total_bytes: all, layers: 2, total_layers: 2 })
+    }))
+
+  it.effect("read layers in zstd", () =>
+    !zstdIsThere ? Effect.sync(withoutZstd) : withBoth(async (engine, fake, base) => {
+      const compress = (bytes: Buffer) => execFileSync("zstd", ["-q", "-c"], { input: bytes, maxBuffer: 2 ** 28 })
+      fake.add("zstd", "v1", image([base, await tar([file("packed", "tight")])], { compress }))
+      const { operation } = await importing(engine, from(fake, "zstd:v1"))
+      expect([operation.status, operation.error]).toEqual(["SUCCESS", null])
+      expect(await output(engine, operation.result_image_uuid, "cat", "/packed")).toBe("tight")
+    }))
+
+  it.effect("heal what was damaged in the store since: the configuration and a layer", () =>
+    withBoth(async (engine, fake, base) => {
+      const once = image([base], { config: { Env: ["ONCE=1"] } })
+      fake.add("damaged", "v1", once)
+      await importing(engine, from(fake, "damaged:v1"))
+      for (const { digest } of once.blobs) {
+        const blob = join(engine.store, "blobs", digest.slice("sha256:".length))
+        const bytes = Fs.readFileSync(blob)
+        Fs.writeFileSync(blob, Buffer.from(bytes).fill("#", 10, 20))
+      }
+      const twice = image([base, await tar([file("more", "2")])])
+      fake.add("damaged", "v2", twice)
+      expect((await importing(engine, from(fake, "damaged:v1"))).operation.error).toBe(null)
+      const { operation } = await importing(engine, from(fake, "damaged:v2"))
+      expect(operation.error).toBe(null)
+      expect(await output(engine, operation.result_image_uuid, "cat", "/more")).toBe("2")
+    }))
+
+  it.effect("are eight at once, and one more is 429", () =>
+    withBoth(async (engine, fake, base) => {
+      fake.add("many", "v1", image([base], { config: { Env: ["MANY=1"] } }))
+      const held: Array<() => void> = []
+      fake.instead.set(
+        "/v2/many/manifests/v1",
+        Array.from({ length: 8 }, () => (response) => void held.push(() => response.destroy()))
+      )
+      const begin = () => engine.call("POST", "/v1/images/import", { body: from(fake, "many:v1") })
+      const begun = await Promise.all(Array.from({ length: 8 }, begin))
+      expect(begun.map(({ status }) => status)).toEqual(begun.map(() => 201))
+      const refused = await begin()
+      expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "1"])
+      await Promise.all(begun.map(({ json }) => engine.call("DELETE", `/v1/operations/${json.uuid}`)))
+      await Promise.all(begun.map(({ json }) => engine.ended(json.uuid)))
+      const after = await begin()
+      expect([after.status, (await engine.ended(after.json.uuid)).status]).toEqual([201, "SUCCESS"])
     }))
 
   it.effect("of the same image again fetch nothing, and give the same image, by tag and by digest", () =>
@@ -213,7 +263,7 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
     withBoth(async (engine, fake, base) => {
       fake.add("some", "v1", image([base]))
       fake.add("diff", "v1", image([base], { diffIds: [`sha256:${"0".repeat(64)}`] }))
-      fake.add("zstd", "v1", image([base], { compress: () => zstdOfA }))
+      fake.add("zstd", "v1", image([base], { config: { Env: ["ZSTD=1"] }, compress: () => zstdOfA }))
       fake.add("wasm", "v1", image([base], { mediaType: "application/wasm" }))
       const errorOf = async (name: string) => {
         const { operation } = await importing(engine, { ...from(fake, name), tag: "never" })
@@ -223,7 +273,7 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       expect(await errorOf("some:v2")).toMatch(/manifest v2 of some: .* does not have it \(MANIFEST_UNKNOWN/)
       expect(await errorOf("none:v1")).toMatch(/does not have it/)
       expect(await errorOf("diff:v1")).toMatch(/layer 1 is not what the image's configuration says/)
-      expect(await errorOf("zstd:v1")).toMatch(/a layer cannot be read/)
+      expect(await errorOf("zstd:v1")).toMatch(zstdIsThere ? /a layer cannot be read/ : /install zstd/)
       expect(await errorOf("wasm:v1")).toMatch(/application\/wasm/)
       expect((await engine.call("GET", "/v1/images?tag=never")).json.images).toEqual([])
       const gone = await importing(engine, { registry: { url: `docker://127.0.0.1:${await closedPort()}/x` } })
@@ -236,7 +286,7 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       const waiting: Array<() => void> = []
       const held = () => new Promise<void>((resolve) => waiting.push(resolve))
       const path = "/v2/slow/manifests/v1"
-      fake.instead.set(path, [() => waiting.shift()?.(), () => waiting.shift()?.()])
+      fake.instead.set(path, [() => waiting.shift()?.()])
       const asked = held()
       const begun = await engine.call("POST", "/v1/images/import", { body: from(fake, "slow:v1") })
       await asked
@@ -244,9 +294,13 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       expect((await engine.call("DELETE", `/v1/operations/${begun.json.uuid}`)).status).toBe(202)
       expect(await engine.ended(begun.json.uuid)).toMatchObject({ status: "CANCELLED", error: null })
       expect((await engine.call("DELETE", `/v1/operations/${begun.json.uuid}`)).status).toBe(409)
-      void held()
+      const failing = (response: ServerResponse) => void response.writeHead(503, { "retry-after": "60" }).end()
+      fake.instead.set(path, [failing])
       const { operation } = await importing(engine, { ...from(fake, "slow:v1"), timeout: 1 })
-      expect(operation).toMatchObject({ status: "FAILED", error: expect.stringMatching(/longer than its 1 seconds/) })
+      expect(operation).toMatchObject({
+        status: "FAILED",
+        error: expect.stringMatching(/longer than its 1 seconds; the last that went wrong: .* answers with 503/)
+      })
     }))
 
   it.effect("of files of this machine come from the folders that the engine's owner named, and no others", () =>
@@ -298,11 +352,20 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       expect(await errorOf(`oci:${layout}:v2`)).toMatch(/no image v2; it has v1/)
       expect(await errorOf(`docker-archive:${local}/docker.tar:nope`)).toMatch(/no such image; it has app:latest/)
       expect(await errorOf(`oci:${local}/nothing`)).toMatch(/is not there/)
+      // what lies elsewhere is refused in the same words, there or not
+      expect((await errorOf("oci:/no/such")).replace("/no/such", "/etc")).toBe(await errorOf("oci:/etc"))
       expect(await errorOf("oci:/etc")).toMatch(/localImages/)
       Fs.symlinkSync("/etc", join(local, "out"))
       expect(await errorOf(`oci:${local}/out`)).toMatch(/localImages/)
-      Fs.writeFileSync(join(layout, "blobs", "sha256", made.layers[1]!.digest.slice(7)), "changed")
+      const top = join(layout, "blobs", "sha256", made.layers[1]!.digest.slice(7))
+      Fs.writeFileSync(top, Buffer.from(made.layers[1]!.bytes).fill("#", 20, 21))
       expect(await errorOf(`oci:${layout}:v1`)).toMatch(/is not what its digest says/)
+      Fs.writeFileSync(top, "short")
+      expect(await errorOf(`oci:${layout}:v1`)).toMatch(/has 5 bytes, and it should be/)
+      // what would be waited for without end
+      Fs.rmSync(top)
+      execFileSync("mkfifo", [top])
+      expect(await errorOf(`oci:${layout}:v1`)).toMatch(/is no file/)
     }))
 
   it.effect("that ask for what cannot be are 400, and nothing is begun", () =>

@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { onTestFinished } from "vitest"
 import { fromText } from "../../src/image/HostBytes.js"
+import * as Steps from "../../src/image/Steps.js"
+import * as Budget from "../../src/oci/Budget.js"
 import * as Rootfs from "../../src/oci/Rootfs.js"
 import * as Unpack from "../../src/oci/Unpack.js"
 import { removeFolder, temporaryFolder } from "../box/BoxFixture.js"
@@ -23,21 +25,21 @@ interface Unpacked {
   readonly diffIds: ReadonlyArray<string>
 }
 
-const unpackBlobs = async (blobs: ReadonlyArray<Buffer>, left = Unpack.budget()): Promise<Unpacked> => {
+const unpackBlobs = async (blobs: ReadonlyArray<Buffer>, left = Budget.make()): Promise<Unpacked> => {
   const base = temporary()
   const root = join(base, "root")
   Fs.mkdirSync(root)
   // what an entry that leads out would meet
   Fs.writeFileSync(join(base, "outside"), "untouched")
-  const rootfs = Rootfs.make(fromText(root))
+  const rootfs = Rootfs.make(fromText(root), left)
   const diffIds: Array<string> = []
   try {
     for (const [index, blob] of blobs.entries()) {
       Fs.writeFileSync(join(base, `layer-${index}`), blob)
-      const done = await Unpack.layer(rootfs, join(base, `layer-${index}`), left, new AbortController().signal)
+      const done = await Unpack.layer(rootfs, join(base, `layer-${index}`), new AbortController().signal)
       diffIds.push(done.diffId)
     }
-    Rootfs.seal(rootfs)
+    Steps.atOnce(Rootfs.seal(rootfs))
   } finally {
     expect(Fs.readFileSync(join(base, "outside"), "utf8")).toBe("untouched")
     expect(Fs.readdirSync(base).filter((name) => !name.startsWith("layer-")).sort()).toEqual(["outside", "root"])
@@ -253,9 +255,19 @@ describe("a layer that means harm, or is broken, is refused", () => {
     ["a hard link to nothing", [link("in", "nothing")]],
     ["something below a file", [file("f"), file("f/g")]],
     ["symbolic links in a circle", [symlink("a", "b"), symlink("b", "a"), file("a/f")]],
-    ["a root that is a file", [file("./", "x"), symlink(".", "x")]]
+    ["a root that is a file", [file("./", "x"), symlink(".", "x")]],
+    ["something in a folder that is a whiteout", [file("a/.wh.b/c", "x")]],
+    ["a hard link in the place of the folder of its file", [file("a/b", "x"), link("a", "a/b")]]
   ])("%s", async (_, entries) => {
     expect(await refused(entries)).toMatchObject({ _tag: "ImportError", reason: "BadContent" })
+  })
+
+  it.each<[string, Entry]>([
+    ["a sparse file", file("x", "x", { pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0" } })],
+    ["a name that is not UTF-8 where only UTF-8 may be", file("x", "x", { pax: { path: "a\ufffdb" } })],
+    ["a link to such a name", { ...symlink("x", "y"), pax: { linkpath: "a\ufffdb" } }]
+  ])("%s", async (_, entry) => {
+    expect(await refused([entry])).toMatchObject({ _tag: "ImportError", reason: "Unsupported" })
   })
 
   it("a name of dots is a name, and nothing else", async () => {
@@ -263,12 +275,15 @@ describe("a layer that means harm, or is broken, is refused", () => {
     expect(tree(root)).toEqual({ "a/": "", "a/...": "x" })
   })
 
-  it("more bytes or entries than an image may have", async () => {
-    const blob = gzipSync(await tar([file("zeros", Buffer.alloc(1_000_000)), file("more", "x")]))
-    const with_ = (left: Unpack.Budget) => unpackBlobs([blob], left).catch((error: unknown) => error)
-    expect(await with_({ bytes: 999_999, entries: 10 })).toMatchObject({ reason: "TooLarge" })
-    expect(await with_({ bytes: 10_000_000, entries: 1 })).toMatchObject({ reason: "TooLarge" })
-    expect(await with_({ bytes: 10_000_000, entries: 2 })).toMatchObject({ diffIds: [expect.any(String)] })
+  it("more bytes, entries or names than an image may have", async () => {
+    const blob = gzipSync(await tar([file("zeros", Buffer.alloc(1_000_000)), file("a/b/more", "x")]))
+    const with_ = (left: Partial<Budget.Budget>) =>
+      unpackBlobs([blob], { bytes: 10_000_000, entries: 10, names: 10_000, ...left }).catch((error: unknown) => error)
+    expect(await with_({ bytes: 999_999 })).toMatchObject({ reason: "TooLarge" })
+    // the folders on the way count
+    expect(await with_({ entries: 3 })).toMatchObject({ reason: "TooLarge" })
+    expect(await with_({ names: 12 })).toMatchObject({ reason: "TooLarge" })
+    expect(await with_({ entries: 4 })).toMatchObject({ diffIds: [expect.any(String)] })
   })
 
   it.each<[string, (whole: Buffer) => Buffer]>([
@@ -288,7 +303,6 @@ describe("a layer that means harm, or is broken, is refused", () => {
     const stopped = Unpack.layer(
       Rootfs.make(fromText(join(base, "root"))),
       join(base, "layer"),
-      Unpack.budget(),
       AbortSignal.abort()
     )
     await expect(stopped).rejects.toThrow()
@@ -300,7 +314,7 @@ describe("what a run mounts over", () => {
     const { root } = await unpack([folder("etc"), file("etc/hosts", "own"), symlink("tmp", "var/tmp")])
     const rootfs = Rootfs.make(fromText(root))
     Rootfs.addMountPoints(rootfs)
-    Rootfs.seal(rootfs)
+    Steps.atOnce(Rootfs.seal(rootfs))
     expect(tree(root)).toEqual({
       "dev/": "",
       "etc/": "",
