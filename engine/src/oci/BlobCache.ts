@@ -133,7 +133,11 @@ export const make = (store: string, scratch: Scratch): BlobCache => {
         if (stats === undefined) return Option.none()
         const isWhole = stats.isFile() && stats.size === blob.size &&
           await FileDigest.digestOf(path, signal) === blob.digest
-        return isWhole ? Option.some(path) : Option.none()
+        if (!isWhole) return Option.none()
+        // used now, as far as the collection of garbage is concerned
+        const now = new Date()
+        await fs.utimes(path, now, now)
+        return Option.some(path)
       },
       catch: fromCause("looking for a blob of the image")
     })

@@ -40,6 +40,14 @@ export const isScratch = (name: string): boolean =>
   ["upload-", "blob-", "base-", "trash-"].some((prefix) => name.startsWith(prefix) && uuidAt(name, prefix.length))
 
 /**
+ * Whether a name is that of an operation, or of the log of its events.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isOperation = (name: string): boolean => uuidAt(name, 0)
+
+/**
  * The number of the layer that an entry of `l` is, or belongs to; undefined when it is none of a layer's.
  *
  * @since 0.1.0

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { EngineError } from "../EngineError.js"
 import * as BaseImage from "../image/BaseImage.js"
+import * as Collect from "./Collect.js"
 import type { Database } from "./Database.js"
 import * as Databases from "./Database.js"
 import * as FileStores from "./FileStore.js"
@@ -42,6 +43,11 @@ export interface Store {
   readonly workspace: (
     operationId: OperationId
   ) => Effect.Effect<{ readonly upper: string; readonly work: string }, StoreError, Scope.Scope>
+  /**
+   * Removes what nobody has a name for and nobody used for a while. Whoever reads such an image at this moment may find
+   * its files gone; what runs is safe.
+   */
+  readonly collect: (policy: Collect.Policy) => Effect.Effect<Collect.Collected, StoreError>
 }
 
 /**
@@ -108,6 +114,7 @@ export const open = (options: StoreOptions): Effect.Effect<Store, EngineError, S
       operations,
       scratch,
       files: FileStores.make(path, database, scratch),
-      workspace: Workspace.make({ path, images, operations, scratch })
+      workspace: Workspace.make({ path, images, operations, scratch }),
+      collect: (policy) => Collect.collect({ path, database, scratch }, policy)
     }
   })

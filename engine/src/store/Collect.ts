@@ -1,0 +1,243 @@
+/**
+ * The collection of garbage: what nobody has a name for and nobody used for a while goes, with all that only it needed.
+ *
+ * First the rows go, in one transaction, then the bytes: whoever is killed in between leaves bytes that no row speaks of,
+ * and those are garbage too. Engines and other collections may go on meanwhile, in any process.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, unlinkSync } from "node:fs"
+import * as Layer from "../image/Layer.js"
+import * as Columns from "./Columns.js"
+import type { Connection, Database } from "./Database.js"
+import * as ImageRows from "./ImageRows.js"
+import * as Names from "./Names.js"
+import { notTerminal } from "./OperationRows.js"
+import * as Owner from "./Owner.js"
+import type { Scratch } from "./Scratch.js"
+import { move } from "./Scratch.js"
+import { fromCause } from "./StoreError.js"
+import type { StoreError } from "./StoreError.js"
+
+/**
+ * What is kept whatever happens: images with a tag, base images, and those that an operation uses that goes on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Policy {
+  /**
+   * Images that were made, or that a run began from, within this time stay; so do uploaded files, operations with their
+   * events, and blobs of registries. The operation that made an image stays with it.
+   */
+  readonly keepFor: Duration.Duration
+  /** Only tell what would go. */
+  readonly dryRun: boolean
+}
+
+/**
+ * What went, or would go.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Collected {
+  readonly images: number
+  readonly layers: number
+  readonly operations: number
+  readonly files: number
+  readonly blobs: number
+  /** of the content of files: layers, uploads, blobs and events */
+  readonly bytes: number
+}
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultKeepFor = Duration.days(7)
+
+interface Parts {
+  readonly path: string
+  readonly database: Database
+  readonly scratch: Scratch
+}
+
+/** `cut`: what is younger stays, in microseconds since 1970. */
+const oldImage = (cut: number): string =>
+  `(image.created < ${cut}
+    AND image.id NOT IN (SELECT image FROM tag)
+    AND image.id NOT IN (SELECT image FROM base)
+    AND image.id NOT IN (
+      SELECT operation.image FROM operation
+      WHERE operation.image IS NOT NULL AND (operation.created >= ${cut} OR operation.${notTerminal})
+    )
+    AND image.id NOT IN (
+      SELECT result_image FROM operation WHERE result_image IS NOT NULL AND operation.created >= ${cut}
+    ))`
+
+const oldOperation = (cut: number): string =>
+  `(operation.created < ${cut} AND NOT operation.${notTerminal}
+    AND operation.id NOT IN (SELECT image.operation FROM image WHERE image.operation IS NOT NULL AND NOT ${
+    oldImage(cut)
+  }))`
+
+/** A run that goes on may not have looked for its files yet. */
+const oldFile = (cut: number): string =>
+  `(updated < ${cut}
+    AND NOT EXISTS (SELECT 1 FROM operation WHERE ${notTerminal} AND instr(operation.metadata, file.id) > 0))`
+
+interface Doomed {
+  readonly images: ReadonlyArray<string>
+  readonly layers: ReadonlyArray<number>
+  readonly operations: ReadonlyArray<string>
+  readonly files: ReadonlyArray<string>
+  readonly blobs: ReadonlyArray<string>
+  readonly bytes: number
+}
+
+const isDigest = (name: string): boolean => /^[0-9a-f]{64}$/.test(name)
+
+interface Sized {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** Files of the store that were not touched since, by name. */
+const untouched = (folder: string, cut: number, isOurs: (name: string) => boolean): ReadonlyArray<Sized> =>
+  readdirSync(folder).filter(isOurs).flatMap((name) => {
+    const stats = lstatSync(`${folder}/${name}`, { throwIfNoEntry: false })
+    return stats === undefined || stats.mtimeMs * 1000 >= cut ? [] : [{ name, bytes: stats.size }]
+  })
+
+const sum = (sized: ReadonlyArray<Sized>): number => sized.reduce((total, { bytes }) => total + bytes, 0)
+
+const sizesOf = (connection: Connection, sql: string): ReadonlyArray<Sized> =>
+  connection.all(sql).map((row) => ({ name: String(row["id"]), bytes: Columns.number(row, "size") }))
+
+const eventsOf = (path: string, operations: ReadonlyArray<string>): number =>
+  operations.reduce((total, id) => total + (lstatSync(`${path}/events/${id}`, { throwIfNoEntry: false })?.size ?? 0), 0)
+
+const find = (connection: Connection, path: string, cut: number): Doomed => {
+  const ids = (sql: string): ReadonlyArray<string> => connection.all(sql).map((row) => Columns.text(row, "id"))
+  const layers = sizesOf(
+    connection,
+    `SELECT id, size FROM layer WHERE id NOT IN
+       (SELECT json_each.value FROM image, json_each(image.layers) WHERE NOT ${oldImage(cut)})`
+  )
+  const operations = ids(`SELECT id FROM operation WHERE ${oldOperation(cut)}`)
+  const files = sizesOf(connection, `SELECT sha256 AS id, size FROM file WHERE ${oldFile(cut)}`)
+  const importing = connection.first(`SELECT 1 AS found FROM operation WHERE kind = 'image_import' AND ${notTerminal}`)
+  const blobs = importing === undefined ? untouched(`${path}/blobs`, cut, isDigest) : []
+  return {
+    images: ids(`SELECT id FROM image WHERE ${oldImage(cut)}`),
+    layers: layers.map(({ name }) => Number(name)),
+    operations,
+    files: files.map(({ name }) => name),
+    blobs: blobs.map(({ name }) => name),
+    bytes: sum(layers) + sum(files) + sum(blobs) + eventsOf(path, operations)
+  }
+}
+
+const forget = (connection: Connection, { files, images, layers, operations }: Doomed): void => {
+  for (const id of operations) connection.run("DELETE FROM operation WHERE id = ?", [id])
+  for (const id of images) connection.run("DELETE FROM image WHERE id = ?", [id])
+  for (const id of layers) connection.run("DELETE FROM layer WHERE id = ?", [id])
+  for (const sha256 of files) connection.run("DELETE FROM file WHERE sha256 = ?", [sha256])
+}
+
+/** The folders of layers, in one that goes as a whole: as somebody who may remove what boxes leave. */
+const removeLayers = ({ path, scratch }: Parts, layers: ReadonlyArray<number>): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    if (layers.length === 0) return
+    const trash = yield* scratch.reserve(`trash-${randomUUID()}`)
+    yield* Effect.try({
+      try: () => {
+        mkdirSync(trash, { mode: 0o700 })
+        for (const number of layers) {
+          const folder = `${path}/${ImageRows.layerPath(number)}`
+          if (existsSync(folder)) move(folder, `${trash}/${number}`)
+          rmSync(Layer.opaqueFile(folder), { force: true })
+        }
+      },
+      catch: fromCause("removing layers")
+    })
+  }).pipe(Effect.scoped)
+
+/**
+ * Uploads without a row. Under the lock: who uploads the same content again puts it there, with its row, in one step.
+ */
+const removeFiles = ({ database, path }: Parts): Effect.Effect<void, StoreError> =>
+  database.write("removing uploaded files", (connection) => {
+    const known = new Set(connection.all("SELECT sha256 FROM file").map((row) => Columns.text(row, "sha256")))
+    for (const name of readdirSync(`${path}/files`)) {
+      if (isDigest(name) && !known.has(name)) unlinkSync(`${path}/files/${name}`)
+    }
+  })
+
+/** Events without an operation; a log is made before its row, so a young one waits for its own. */
+const removeEvents = (
+  { database, path }: Parts,
+  cut: number,
+  gone: ReadonlyArray<string>
+): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    const known = yield* database.read(
+      "reading the operations",
+      (connection) => new Set(connection.all("SELECT id FROM operation").map((row) => Columns.text(row, "id")))
+    )
+    yield* Effect.try({
+      try: () => {
+        const stray = untouched(`${path}/events`, cut, Names.isOperation).map(({ name }) => name)
+        for (const name of [...gone, ...stray]) {
+          if (!known.has(name)) rmSync(`${path}/events/${name}`, { force: true })
+        }
+      },
+      catch: fromCause("removing events")
+    })
+  })
+
+const removeBlobs = ({ path }: Parts, blobs: ReadonlyArray<string>): Effect.Effect<void, StoreError> =>
+  Effect.try({
+    try: () => blobs.forEach((name) => rmSync(`${path}/blobs/${name}`, { force: true })),
+    catch: fromCause("removing blobs")
+  })
+
+/**
+ * See `Store.collect`.
+ *
+ * @since 0.1.0
+ * @category collecting
+ */
+export const collect = (parts: Parts, { dryRun, keepFor }: Policy): Effect.Effect<Collected, StoreError> =>
+  Effect.gen(function*() {
+    const cut = (yield* Columns.now) - Math.round(Duration.toMillis(keepFor) * 1000)
+    const looking = "looking for what nobody uses"
+    const doomed = dryRun
+      ? yield* parts.database.read(looking, (connection) => find(connection, parts.path, cut))
+      : yield* parts.database.write(looking, (connection) => {
+        // what a dead engine ran goes on no more
+        Owner.retireDead(connection)
+        const doomed = find(connection, parts.path, cut)
+        forget(connection, doomed)
+        return doomed
+      })
+    if (!dryRun) {
+      yield* removeLayers(parts, doomed.layers)
+      yield* removeFiles(parts)
+      yield* removeEvents(parts, cut, doomed.operations)
+      yield* removeBlobs(parts, doomed.blobs)
+    }
+    const { blobs, bytes, files, images, layers, operations } = doomed
+    return {
+      images: images.length,
+      layers: layers.length,
+      operations: operations.length,
+      files: files.length,
+      blobs: blobs.length,
+      bytes
+    }
+  })
