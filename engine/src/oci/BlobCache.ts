@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -123,24 +124,24 @@ export const make = (store: string, scratch: Scratch): BlobCache => {
 
   /** What a disk or somebody has changed is as good as not there. */
   const cached = (blob: Descriptor): Effect.Effect<Option.Option<string>, StoreError> =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const path = pathOf(blob.digest)
-        const stats = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
-          if (cause.code === "ENOENT") return undefined
-          throw cause
-        })
-        if (stats === undefined) return Option.none()
-        const isWhole = stats.isFile() && stats.size === blob.size &&
-          await FileDigest.digestOf(path, signal) === blob.digest
-        if (!isWhole) return Option.none()
-        // used now, as far as the collection of garbage is concerned
-        const now = new Date()
-        await fs.utimes(path, now, now)
-        return Option.some(path)
-      },
-      catch: fromCause("looking for a blob of the image")
-    })
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.tryPromise({
+        try: async (signal) => {
+          const path = pathOf(blob.digest)
+          const stats = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
+            if (cause.code === "ENOENT") return undefined
+            throw cause
+          })
+          if (stats === undefined) return Option.none()
+          const isWhole = stats.isFile() && stats.size === blob.size &&
+            await FileDigest.digestOf(path, signal) === blob.digest
+          if (!isWhole) return Option.none()
+          // used now, as far as the collection of garbage is concerned
+          await fs.utimes(path, now / 1000, now / 1000)
+          return Option.some(path)
+        },
+        catch: fromCause("looking for a blob of the image")
+      }))
 
   const fetchNew = (
     registry: Registry,
