@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
-import { gzipSync } from "node:zlib"
 import type { Engine, Json } from "../support/LocalEngine.js"
 import { file, image, link, symlink, tar } from "../oci/Tar.js"
 import type { FakeRegistry } from "../oci/FakeRegistry.js"
@@ -231,12 +230,11 @@ const images: ReadonlyArray<Attack> = [
     }
   },
   {
-    name: "a bomb of zeros: 65 GiB in a few megabytes",
+    name: "a layer of 65 GiB, by its own account",
     outcome: failed,
     // told by its size alone: nobody has to wait for the disk
     attempt: async (target) => {
-      const zeros = gzipSync(Buffer.alloc(1_000_000))
-      const made = image([await tar([file("x", "x")])], { compress: () => zeros, config: { Env: ["BOMB=1"] } })
+      const made = image([await tar([file("x", "x")])], { config: { Env: ["BOMB=1"] } })
       const manifest = JSON.parse(made.manifest.bytes.toString())
       manifest.layers[0].size = 65 * 1024 ** 3
       const bytes = Buffer.from(JSON.stringify(manifest))
