@@ -48,10 +48,12 @@ interface Wanted {
 const passwordVariable = "CONTREE_REGISTRY_PASSWORD"
 const maxPasswordBytes = 64 * 1024
 
+const passwordGiven = (): string => process.env[passwordVariable] ?? ""
+
 /** From the environment, else piped in: the list of processes shows a command line to everybody. */
 const passwordOf = Effect.suspend((): Effect.Effect<string, CommandError> => {
-  const given = process.env[passwordVariable] ?? ""
-  if (given !== "") return Effect.succeed(given)
+  const password = passwordGiven()
+  if (password !== "") return Effect.succeed(password)
   const missing = commandError(
     `--username needs a password: put it in ${passwordVariable}, or pipe it in, as in \`... < password-file\``
   )

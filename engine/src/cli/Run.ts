@@ -21,7 +21,8 @@ import type { Engine } from "../server/Engine.js"
 import * as Start from "../server/Start.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { Parsed } from "./Args.js"
-import { CommandError, commandError } from "./CommandError.js"
+import type { CommandError } from "./CommandError.js"
+import { commandError } from "./CommandError.js"
 import * as ExitCode from "./ExitCode.js"
 import type { End } from "./Follow.js"
 import * as Follow from "./Follow.js"
@@ -63,6 +64,8 @@ const unreadable = (): CommandError => commandError("the engine's own log cannot
 const read = <A>(schema: Schema.Schema<A, string>, line: EventLine): Effect.Effect<A, CommandError> =>
   Effect.mapError(Schema.decode(schema)(line.json), unreadable)
 
+const ofThisProcess = (name: string): string | undefined => process.env[name]
+
 /** `NAME=VALUE`, or `NAME` for what this process has. */
 const envOf = (words: ReadonlyArray<string>): Effect.Effect<Record<string, string>, CommandError> =>
   Effect.suspend(() => {
@@ -70,7 +73,7 @@ const envOf = (words: ReadonlyArray<string>): Effect.Effect<Record<string, strin
     for (const word of words) {
       const at = word.indexOf("=")
       const name = at === -1 ? word : word.slice(0, at)
-      const value = at === -1 ? process.env[name] : word.slice(at + 1)
+      const value = at === -1 ? ofThisProcess(name) : word.slice(at + 1)
       if (name === "") return commandError("--env needs a name before the =")
       if (value === undefined) return commandError(`--env ${name}: it is not set here; give its value, as ${name}=...`)
       env.set(name, value)
@@ -151,8 +154,6 @@ const show = (
     }
   })
 
-const tell = (text: string): Effect.Effect<void> => Terminal.say(text)
-
 /** What became of the files, and the tag. */
 const kept = (
   engine: Engine,
@@ -163,14 +164,14 @@ const kept = (
 ): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     if (plan.request.disposable) return
-    if (end.image === null) return yield* tell("no image was made")
+    if (end.image === null) return yield* Terminal.say("no image was made")
     const changed = end.image === plan.imageId ? "the files are as they were: image" : "image"
-    if (tag === undefined) return yield* tell(`${changed} ${end.image}`)
+    if (tag === undefined) return yield* Terminal.say(`${changed} ${end.image}`)
     if (code !== 0) {
-      return yield* tell(`${changed} ${end.image}; not tagged ${tag}, since the command ended with ${code}`)
+      return yield* Terminal.say(`${changed} ${end.image}; not tagged ${tag}, since the command ended with ${code}`)
     }
     const tagged = yield* engine.store.images.setTag(end.image, tag)
-    yield* tell(`${changed} ${end.image}${Option.isSome(tagged) ? `, tagged ${tag}` : ""}`)
+    yield* Terminal.say(`${changed} ${end.image}${Option.isSome(tagged) ? `, tagged ${tag}` : ""}`)
   })
 
 const finish = (
@@ -186,11 +187,13 @@ const finish = (
     }
     const code = ExitCode.of(seen.exit)
     if (code === ExitCode.timedOut && seen.exit?.timed_out === true) {
-      yield* tell(`the command was killed after its ${plan.request.timeoutSeconds} seconds`)
+      yield* Terminal.say(`the command took longer than ${plan.request.timeoutSeconds} s and was killed`)
     }
     yield* kept(engine, plan, end, code, tag)
     if (!seen.cut) return code
-    yield* tell(`the output was longer than ${Text.bytes(maxOutputBytes)}, and its rest is lost: write it to a file`)
+    yield* Terminal.say(
+      `the output was longer than ${Text.bytes(maxOutputBytes)}, and its rest is lost: write it to a file`
+    )
     return code === 0 ? 1 : code
   })
 

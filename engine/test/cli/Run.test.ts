@@ -33,7 +33,7 @@ describe("contree-local run", () => {
       expect([killed.code, killed.err]).toEqual([143, ""])
       expect([args.code, args.out.toString(), args.err]).toEqual([0, "--version -- a  b\n", ""])
       expect([env.code, env.out.toString()]).toEqual([0, "/tmp\n x=y |ours\n"])
-      expect([late.code, late.err]).toEqual([124, "contree-local: the command was killed after its 1 seconds\n"])
+      expect([late.code, late.err]).toEqual([124, "contree-local: the command took longer than 1 s and was killed\n"])
       expect(Local.traces(store)).toEqual([])
     }))
 
