@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { created } from "../internal/ApiCreate.js"
+import { created, operationAt } from "../internal/ApiCreate.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
@@ -75,7 +75,7 @@ export const make = (
           path: ["images", "import"],
           body,
           expected: [404, 425]
-        }, Wire.OperationCreated)
+        }, Wire.OperationCreated, operationAt)
     ).pipe(Effect.map(({ uuid }) => uuid), traced(own, "importImage"))
   }
 })

@@ -15,8 +15,9 @@ import * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
+import type * as Wire from "../schemas/Wire.js"
 import type * as File from "./File.js"
-import type { For, Image, Info, KeptImage, StartOptions } from "./Image.js"
+import type { For, Image, Info, KeptImage, ListedImage, StartOptions } from "./Image.js"
 import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
@@ -209,12 +210,7 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   get inspect(): Image["inspect"] {
     return this.#resolve("Image.inspect").pipe(
       Effect.flatMap(this.#deps.api.inspectImage),
-      Effect.map((image): Info => ({
-        id: image.uuid,
-        tag: toTag(image.tag),
-        createdAt: Option.map(Option.fromNullable(image.created_at), Timestamp.toDateTime),
-        operationId: Option.fromNullable(image.operation_uuid)
-      })),
+      Effect.map(infoOf),
       this.#span("Image.inspect")
     )
   }
@@ -318,6 +314,32 @@ const isCommandFailed = (e: unknown): e is Errors.CommandFailedError => e instan
  */
 export const toTag = (text: string | null | undefined): Option.Option<Ids.Tag> =>
   text === null || text === undefined ? Option.none() : Option.getRight(RunRequest.tag("Image", text))
+
+const infoOf = (image: Wire.Image): Info => ({
+  id: image.uuid,
+  tag: toTag(image.tag),
+  createdAt: Option.map(Option.fromNullable(image.created_at), Timestamp.toDateTime),
+  operationId: Option.fromNullable(image.operation_uuid)
+})
+
+class ListedImpl extends ImageImpl<Option.Some<Ids.ImageId>> implements ListedImage {
+  readonly createdAt: ListedImage["createdAt"]
+  readonly operationId: ListedImage["operationId"]
+
+  constructor(deps: Gated, { createdAt, id, operationId, tag }: Info) {
+    // `Option.some` is typed as the union
+    super(deps, { id }, Option.some(id) as Option.Some<Ids.ImageId>, tag)
+    this.createdAt = createdAt
+    this.operationId = operationId
+  }
+}
+
+/**
+ * A row of a list.
+ *
+ * @internal
+ */
+export const listed = (deps: Gated, row: Wire.Image): ListedImage => new ListedImpl(deps, infoOf(row))
 
 /** What the end of a scope can do about a tag, in bounded time; one that is gone or has moved on is well. */
 const removeTag = (api: Gated["api"]) => (id: Ids.ImageId, tag: string): Effect.Effect<void> =>

@@ -4,7 +4,7 @@ import { Chunk, DateTime, Effect, HashMap, Option, Stream } from "effect"
 import { Command, File, Files, Ids, Images, Operations } from "effect-contree"
 import type { Contree } from "effect-contree"
 import { commands } from "./commands.js"
-import { base, built } from "./running.js"
+import { base, BaseImage, built } from "./running.js"
 
 const nobody = "00000000-0000-4000-8000-ffffffffffff"
 
@@ -231,8 +231,9 @@ export const images = (it: Vitest.MethodsNonLive<Contree.Contree, true>): void =
   it.effect("an image that is there under its name is not imported; one that no registry has is a failed import", () =>
     Effect.gen(function*() {
       const all = yield* Images.Images
-      const there = yield* all.oci("busybox:latest")
-      expect(there.id.value).toBe((yield* all.use("busybox:latest", { strict: true })).id.value)
+      const baseName = yield* BaseImage
+      const there = yield* all.oci(baseName)
+      expect(there.id.value).toBe((yield* all.use(baseName, { strict: true })).id.value)
       const error = yield* Effect.flip(all.importFrom("localhost:1/behaviour/nothing:1"))
       if (error._tag === "ServerError" && error.status === 501) {
         return console.log(`  not offered by this service yet: ${error.message}`)
