@@ -28,12 +28,17 @@ export const created = <X extends Extra, A, I>(
 ): Effect.Effect<A, StatusError<X>> =>
   Effect.flatMap(RunAttempt.isObserved, (isObserved) =>
     RunAttempt.marked(
-      ApiRequest.json(wiring, {
-        ...call,
-        verb: "POST",
-        once: true,
-        // an answer that comes too late for whoever waited still says what is to be ended
-        timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout
-      }, schema, named),
+      ApiRequest.json(
+        wiring,
+        {
+          ...call,
+          verb: "POST",
+          once: true,
+          // an answer that comes too late for whoever waited still says what is to be ended
+          timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout
+        },
+        schema,
+        named
+      ),
       (mayGoOn) => retried(Schedule.whileInput(wiring.retry, mayGoOn), false)
     ))

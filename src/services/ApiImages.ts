@@ -70,12 +70,17 @@ export const make = (
     return Effect.flatMap(
       jsonBody(own, nameOf("importImage"), Wire.ImageImportRequest, request),
       (body) =>
-        created(own, {
-          method: nameOf("importImage"),
-          path: ["images", "import"],
-          body,
-          expected: [404, 425]
-        }, Wire.OperationCreated, operationAt)
+        created(
+          own,
+          {
+            method: nameOf("importImage"),
+            path: ["images", "import"],
+            body,
+            expected: [404, 425]
+          },
+          Wire.OperationCreated,
+          operationAt
+        )
     ).pipe(Effect.map(({ uuid }) => uuid), traced(own, "importImage"))
   }
 })

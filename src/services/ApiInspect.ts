@@ -72,7 +72,8 @@ const measured = <E, E2>(
     })
     const check = Effect.flatMap(
       size,
-      (wanted): Effect.Effect<void, E2> => Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
+      (wanted): Effect.Effect<void, E2> =>
+        Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
     )
     return Stream.concat(counted, Stream.execute(check))
   })

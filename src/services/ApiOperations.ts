@@ -45,12 +45,17 @@ export const make = (wiring: Wiring): Operations => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
       (body) =>
-        created(wiring, {
-          method: nameOf("spawnInstance"),
-          path: ["instances"],
-          body,
-          expected: [404, 422, 425]
-        }, Wire.OperationCreated, operationAt)
+        created(
+          wiring,
+          {
+            method: nameOf("spawnInstance"),
+            path: ["instances"],
+            body,
+            expected: [404, 422, 425]
+          },
+          Wire.OperationCreated,
+          operationAt
+        )
     ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "spawnInstance", { image: request.image })),
 
   listOperations: (query: OperationQuery = {}) =>

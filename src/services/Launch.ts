@@ -261,7 +261,11 @@ export const launchIn = (
         Lifecycle.make({
           operationId,
           what: "process",
-          cancel: Effect.catchTag(deps.api.killSubprocess(operationId, spid, "KILL"), "ConflictError", () => Effect.void),
+          cancel: Effect.catchTag(
+            deps.api.killSubprocess(operationId, spid, "KILL"),
+            "ConflictError",
+            () => Effect.void
+          ),
           release
         })
     }

@@ -80,9 +80,15 @@ export class Base extends Inspectable.Class implements Any {
       "Process.events",
       parts.events.pipe(Stream.filter((event) => event.spid === spid), Stream.map(toEvent))
     )
-    this.exit = Effect.withSpan(Effect.zipRight(gate.check("Process.exit"), parts.exit), "Contree.Process.exit", { attributes })
+    this.exit = Effect.withSpan(Effect.zipRight(gate.check("Process.exit"), parts.exit), "Contree.Process.exit", {
+      attributes
+    })
     this.exitCode = Effect.map(this.exit, ExitStatus.toExitCode)
-    this.isRunning = Effect.withSpan(Effect.zipRight(gate.check("Process.isRunning"), parts.isRunning), "Contree.Process.isRunning", { attributes })
+    this.isRunning = Effect.withSpan(
+      Effect.zipRight(gate.check("Process.isRunning"), parts.isRunning),
+      "Contree.Process.isRunning",
+      { attributes }
+    )
     this.kill = (signal: Signal = "SIGTERM") =>
       Effect.withSpan(
         Effect.zipRight(

@@ -73,8 +73,8 @@ export const make = (
   const sendAll = (values: Iterable<Uint8Array>): Effect.Effect<void, Errors.WriteError> =>
     lock.withPermits(1)(
       Effect.flatMap(gate.check("Process.write"), () =>
-        hasEnded ? refused : Effect.forEach(StdinPieces.cut(values), (piece) => send(piece, false), { discard: true })
-      )
+        hasEnded ? refused : Effect.forEach(StdinPieces.cut(values), (piece) =>
+          send(piece, false), { discard: true }))
     )
 
   const end: Any["end"] = lock.withPermits(1)(Effect.flatMap(gate.check("Process.end"), () => {

@@ -40,7 +40,9 @@ export const images = (it: Vitest.MethodsNonLive<Contree.Contree, true>): void =
         branch.readText("/data/f"))
       expect(texts).toEqual(["base\na\n", "base\nits b\n", "base\nc\n"])
       expect(
-        new Set(branches.map((branch) => branch.id.value)).size
+        new Set(branches.map((branch) =>
+          branch.id.value
+        )).size
       ).toBe(3)
       expect((yield* parent.run(commands.readF)).stdout.text).toBe("base\n")
     }))

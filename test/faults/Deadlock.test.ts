@@ -86,7 +86,9 @@ describe("what is read of a process never waits for what is not", () => {
 
   it.live("with 10 MiB on both streams", () =>
     Effect.forEach(
-      [[], ["stdout"], ["stderr", "stdin"], ["output", "exit"], subsets[127]!] satisfies ReadonlyArray<ReadonlyArray<Name>>,
+      [[], ["stdout"], ["stderr", "stdin"], ["output", "exit"], subsets[127]!] satisfies ReadonlyArray<
+        ReadonlyArray<Name>
+      >,
       (chosen) => bounded(one(chosen, full, false), chosen),
       { discard: true }
     ))
@@ -103,7 +105,12 @@ layer(engineLayer(), { excludeTestServices: true, timeout: "5 minutes" })("on th
       yield* use(yield* image.start(both, { stdin: "", truncateOutputAt }))
     }).pipe(Effect.scoped)
 
-  it.effect.each<readonly [ReadonlyArray<Name>]>([[["stdout"]], [["stderr", "exit"]], [["output", "stdout", "events", "exit"]]])(
+  it.effect.each<readonly [ReadonlyArray<Name>]>([[["stdout"]], [["stderr", "exit"]], [[
+    "output",
+    "stdout",
+    "events",
+    "exit"
+  ]]])(
     "10 MiB on both streams, of which %j are read",
     ([chosen]) =>
       started((process) =>
@@ -120,6 +127,8 @@ layer(engineLayer(), { excludeTestServices: true, timeout: "5 minutes" })("on th
         Effect.map(consume(process, ["stderr", "exit"]), (seen) =>
           expect(seen).toEqual({ stderr: "OutputTruncatedError", exit: 0 }))
       )
-      yield* started((process) => Effect.map(consume(process, ["exit"]), (seen) => expect(seen).toEqual({ exit: 0 })))
+      yield* started((process) =>
+        Effect.map(consume(process, ["exit"]), (seen) => expect(seen).toEqual({ exit: 0 }))
+      )
     }))
 })

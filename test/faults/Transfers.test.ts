@@ -58,22 +58,26 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
       ["closed", { _tag: "Cut", bytes: 5, how: "close" }],
       ["stalled", { _tag: "Stall", bytes: 5 }],
       ["cut inside its gzip", { _tag: "TruncateGzip", bytes: 5 }]
-    ])("an answer to a spawn that is %s has named the run: it goes on, and an interruption ends it", ([, fault]) =>
-      Effect.gen(function*() {
-        const before = (yield* statuses).length
-        yield* under([{ route: "spawn", nth: 0, fault }, { route: "spawn", nth: 1, fault }], () =>
-          Effect.gen(function*() {
-            const image = yield* busybox
-            expect((yield* image.run(Command.exec("echo", ["there"]))).stdout.text).toBe("there\n")
-            const mark = `sleep 7${before}`
-            const fiber = yield* Effect.fork(image.run(Command.shell(`exec ${mark}`)))
-            const running = Effect.sync(() => processesWith(mark))
-            yield* eventually(running, (all) => all.length > 0)
-            expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
-            expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
-          }))
-        expect((yield* settled(before + 2)).slice(0, 2)).toEqual(["Cancelled", "Success"])
-      }))
+    ])(
+      "an answer to a spawn that is %s has named the run: it goes on, and an interruption ends it",
+      ([, fault]) =>
+        Effect.gen(function*() {
+          const before = (yield* statuses).length
+          yield* under([{ route: "spawn", nth: 0, fault }, { route: "spawn", nth: 1, fault }], () =>
+            Effect.gen(function*() {
+              const image = yield* busybox
+              expect((yield* image.run(Command.exec("echo", ["there"]))).stdout.text).toBe("there\n")
+              const mark = `sleep 7${before}`
+              const fiber = yield* Effect.fork(image.run(Command.shell(`exec ${mark}`)))
+              const running = Effect.sync(() => processesWith(mark))
+              yield* eventually(running, (all) =>
+                all.length > 0)
+              expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+              expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
+            }))
+          expect((yield* settled(before + 2)).slice(0, 2)).toEqual(["Cancelled", "Success"])
+        })
+    )
 
     // ------------------------------------------------------------------------------------------------------------- uploads
 
@@ -101,48 +105,55 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
     it.effect("an upload that breaks, or meets a server that says nothing, fails and leaves no file", () =>
       Effect.gen(function*() {
         const faults: Rules[number]["fault"][] = [{ _tag: "ResetAfterBody" }, { _tag: "Refuse" }, { _tag: "HalfOpen" }]
-        yield* under(faults.map((fault, nth): Rules[number] => ({ route: "upload", nth, fault })), () =>
-          Effect.gen(function*() {
-            const files = yield* Files.Files
-            for (const _ of faults) {
-              const bytes = randomBytes(size)
-              const sha256 = createHash("sha256").update(bytes).digest("hex")
-              const error = yield* Effect.flip(files.upload(File.stream(Stream.make(bytes))))
-              expect(error).toMatchObject({ _tag: "TransportError" })
-              expect(yield* Effect.flip(files.get(sha256))).toMatchObject({ _tag: "NotFoundError" })
-            }
-          }), { requestTimeout: "15 seconds" })
+        yield* under(
+          faults.map((fault, nth): Rules[number] => ({ route: "upload", nth, fault })),
+          () =>
+            Effect.gen(function*() {
+              const files = yield* Files.Files
+              for (const _ of faults) {
+                const bytes = randomBytes(size)
+                const sha256 = createHash("sha256").update(bytes).digest("hex")
+                const error = yield* Effect.flip(files.upload(File.stream(Stream.make(bytes))))
+                expect(error).toMatchObject({ _tag: "TransportError" })
+                expect(yield* Effect.flip(files.get(sha256))).toMatchObject({ _tag: "NotFoundError" })
+              }
+            }),
+          { requestTimeout: "15 seconds" }
+        )
       }))
 
     // ----------------------------------------------------------------------------------------------------------- downloads
 
-    it.effect.each(clients)("over %s a file that stalls, stays away or is cut never reads as whole", ([, client]) =>
-      Effect.gen(function*() {
-        const image = yield* under([], () => written)
-        const id = image.id.value
-        const faults: Rules[number]["fault"][] = [
-          { _tag: "Stall", bytes: 70_000 },
-          { _tag: "HalfOpen" },
-          { _tag: "Cut", bytes: 70_000, how: "close" },
-          { _tag: "Cut", bytes: 70_000, how: "reset" },
-          { _tag: "TruncateGzip", bytes: 70_000 }
-        ]
-        yield* under(
-          // reads are asked for again until the first byte has come: one that never answers is asked for once
-          faults.map((fault, nth): Rules[number] => ({ route: "download", nth, fault })),
-          (proxy) =>
-            Effect.gen(function*() {
-              const handle = yield* (yield* Images.Images).use(id)
-              for (const _ of faults) {
-                expect(yield* Effect.flip(handle.read("/big"))).toMatchObject({ _tag: "TransportError" })
-              }
-              const whole = yield* handle.read("/big")
-              expect(whole.length).toBe(size)
-              expect(of(yield* proxy.seen, "download").length).toBe(faults.length + 1)
-            }),
-          { client, idleTimeout: "5 seconds", requestTimeout: "15 seconds" }
-        )
-      }))
+    it.effect.each(clients)(
+      "over %s a file that stalls, stays away or is cut never reads as whole",
+      ([, client]) =>
+        Effect.gen(function*() {
+          const image = yield* under([], () => written)
+          const id = image.id.value
+          const faults: Rules[number]["fault"][] = [
+            { _tag: "Stall", bytes: 70_000 },
+            { _tag: "HalfOpen" },
+            { _tag: "Cut", bytes: 70_000, how: "close" },
+            { _tag: "Cut", bytes: 70_000, how: "reset" },
+            { _tag: "TruncateGzip", bytes: 70_000 }
+          ]
+          yield* under(
+            // reads are asked for again until the first byte has come: one that never answers is asked for once
+            faults.map((fault, nth): Rules[number] => ({ route: "download", nth, fault })),
+            (proxy) =>
+              Effect.gen(function*() {
+                const handle = yield* (yield* Images.Images).use(id)
+                for (const _ of faults) {
+                  expect(yield* Effect.flip(handle.read("/big"))).toMatchObject({ _tag: "TransportError" })
+                }
+                const whole = yield* handle.read("/big")
+                expect(whole.length).toBe(size)
+                expect(of(yield* proxy.seen, "download").length).toBe(faults.length + 1)
+              }),
+            { client, idleTimeout: "5 seconds", requestTimeout: "15 seconds" }
+          )
+        })
+    )
 
     it.effect("a download that is refused or told to wait before its first byte comes whole", () =>
       Effect.gen(function*() {
@@ -171,17 +182,20 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
           { _tag: "DropAnswer" },
           { _tag: "Unreachable", millis: 100 }
         ]
-        yield* Effect.forEach(faults, (fault, n) =>
-          under([{ route: "cancel", nth: 0, fault }], (proxy) =>
-            Effect.gen(function*() {
-              const mark = `sleep 8${n}.5`
-              const fiber = yield* Effect.fork((yield* busybox).run(Command.shell(`exec ${mark}`)))
-              const running = Effect.sync(() => processesWith(mark))
-              yield* eventually(running, (all) => all.length > 0)
-              yield* Fiber.interrupt(fiber)
-              expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
-              expect(of(yield* proxy.seen, "cancel").length).toBeGreaterThan(1)
-            })))
+        yield* Effect.forEach(
+          faults,
+          (fault, n) =>
+            under([{ route: "cancel", nth: 0, fault }], (proxy) =>
+              Effect.gen(function*() {
+                const mark = `sleep 8${n}.5`
+                const fiber = yield* Effect.fork((yield* busybox).run(Command.shell(`exec ${mark}`)))
+                const running = Effect.sync(() => processesWith(mark))
+                yield* eventually(running, (all) => all.length > 0)
+                yield* Fiber.interrupt(fiber)
+                expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
+                expect(of(yield* proxy.seen, "cancel").length).toBeGreaterThan(1)
+              }))
+        )
         expect((yield* settled(before + faults.length)).slice(0, faults.length)).toEqual(faults.map(() => "Cancelled"))
       }))
 
@@ -198,13 +212,17 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
           const main = yield* (yield* busybox).start(Command.shell("exec sleep 91"))
           const posts = Effect.map(
             proxy.seen,
-            (seen) => of(seen, "subprocess").filter(({ method, url }) => method === "POST" && url.endsWith("subprocesses"))
+            (seen) =>
+              of(seen, "subprocess").filter(({ method, url }) => method === "POST" && url.endsWith("subprocesses"))
           )
           yield* Effect.scoped(Effect.gen(function*() {
             const cat = yield* main.exec(Command.exec("cat"), { stdin: "pipe" })
             expect((yield* posts).map(({ forwarded }) => forwarded)).toEqual([false, true])
             // the bytes arrived, and their answer did not: nobody sends them again
-            expect(yield* Effect.flip(cat.write("once\n"))).toMatchObject({ _tag: "TransportError", retryable: "unknown" })
+            expect(yield* Effect.flip(cat.write("once\n"))).toMatchObject({
+              _tag: "TransportError",
+              retryable: "unknown"
+            })
             yield* cat.end
             expect(yield* cat.exitCode).toBe(0)
             const pieces = yield* Stream.runCollect(cat.stdout)

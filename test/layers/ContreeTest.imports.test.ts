@@ -18,11 +18,14 @@ const script: ContreeTest.Script = {
       : undefined
 }
 
-const begin = Effect.flatMap(Images.Images, (images) =>
-  Stream.runCollect(Stream.map(images.importStream("debian:12"), (step) => ({
-    at: Duration.toSeconds(step.elapsed),
-    what: step._tag === "Event" && step.event._tag === "Unknown" ? step.event.data : step._tag
-  }))))
+const begin = Effect.flatMap(
+  Images.Images,
+  (images) =>
+    Stream.runCollect(Stream.map(images.importStream("debian:12"), (step) => ({
+      at: Duration.toSeconds(step.elapsed),
+      what: step._tag === "Event" && step.event._tag === "Unknown" ? step.event.data : step._tag
+    })))
+)
 
 describe("an import of the double", () => {
   it.effect("goes on by the program's clock, and brings its image in the end", () =>
@@ -69,6 +72,8 @@ describe("an import of the double", () => {
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(late)).toMatchObject({ _tag: "FailedOperationError" })
     }).pipe(
-      Effect.provide(ContreeTest.layer({ ...script, importing: () => ({ delay: "5 seconds", failure: "no such manifest" }) }))
+      Effect.provide(
+        ContreeTest.layer({ ...script, importing: () => ({ delay: "5 seconds", failure: "no such manifest" }) })
+      )
     ))
 })

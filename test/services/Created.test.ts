@@ -51,10 +51,12 @@ const service = (spawn: () => Response) => {
     Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
   )
   const begin = Effect.fork(
-    Effect.flatMap(Images.Images, (all) =>
-      Effect.flatMap(all.use(imageId(1)), (image) => image.run(Command.exec("sleep", ["inf"])))).pipe(
-        Effect.provide(layer)
-      )
+    Effect.flatMap(
+      Images.Images,
+      (all) => Effect.flatMap(all.use(imageId(1)), (image) => image.run(Command.exec("sleep", ["inf"])))
+    ).pipe(
+      Effect.provide(layer)
+    )
   )
   return { seen, begin }
 }
@@ -67,19 +69,22 @@ describe("an answer to a spawn whose body does not come whole", () => {
       ["stays", `/v1/operations/${uuid(3)}`],
       ["empty", uuid(3)]
     ] as const
-  )("(it %s) has named the run in its Location %s: it is followed, and ended once", ([how, location]) =>
-    Effect.gen(function*() {
-      const { begin, seen } = service(() => created(location, how))
-      const fiber = yield* begin
-      while (seen.spawns === 0) yield* settle
-      yield* settle
-      // a body that stays away is not waited for as long as a request may take
-      yield* TestClock.adjust("5 seconds")
-      while (seen.events === 0) yield* settle
-      expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
-      expect(seen.cancelled).toEqual([`/v1/operations/${uuid(3)}`])
-      expect(seen.spawns).toBe(1)
-    }))
+  )(
+    "(it %s) has named the run in its Location %s: it is followed, and ended once",
+    ([how, location]) =>
+      Effect.gen(function*() {
+        const { begin, seen } = service(() => created(location, how))
+        const fiber = yield* begin
+        while (seen.spawns === 0) yield* settle
+        yield* settle
+        // a body that stays away is not waited for as long as a request may take
+        yield* TestClock.adjust("5 seconds")
+        while (seen.events === 0) yield* settle
+        expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+        expect(seen.cancelled).toEqual([`/v1/operations/${uuid(3)}`])
+        expect(seen.spawns).toBe(1)
+      })
+  )
 
   it.effect("is waited for and cancelled when the caller goes meanwhile", () =>
     Effect.gen(function*() {
@@ -110,9 +115,7 @@ describe("an answer to a spawn whose body does not come whole", () => {
 
   it.effect("gives way to a body that says otherwise", () =>
     Effect.gen(function*() {
-      const { begin, seen } = service(() =>
-        json(201, { uuid: uuid(5) }, { location: `/v1/operations/${uuid(6)}` })
-      )
+      const { begin, seen } = service(() => json(201, { uuid: uuid(5) }, { location: `/v1/operations/${uuid(6)}` }))
       const fiber = yield* begin
       while (seen.events === 0) yield* settle
       yield* Fiber.interrupt(fiber)

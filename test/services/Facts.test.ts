@@ -130,8 +130,8 @@ describe("what the wire says is kept", () => {
       yield* Effect.scoped(Effect.flatMap(Images.Images, (all) =>
         Effect.flatMap(all.use(imageId(1)), (image) =>
           image.start(Command.exec("env"), { env: { KEPT: null, A: "1", NOT: undefined } })))).pipe(
-            Effect.provide(layer)
-          )
+          Effect.provide(layer)
+        )
       const body = client.requests[0]?.body
       const sent = body?._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(body.body)) : undefined
       expect(sent.env).toEqual({ KEPT: null, A: "1" })

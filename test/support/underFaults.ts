@@ -27,9 +27,12 @@ export const under = <A, E, R>(
   }).pipe(Effect.scoped)
 
 /** the statuses of all operations, as the engine itself says with nothing in between, the newest first */
-export const statuses = under([], () =>
-  Effect.flatMap(Operations.Operations, (operations) =>
-    Effect.map(operations.list({ number: "all" }), (all) => all.map(({ status }) => status))))
+export const statuses = under(
+  [],
+  () =>
+    Effect.flatMap(Operations.Operations, (operations) =>
+      Effect.map(operations.list({ number: "all" }), (all) => all.map(({ status }) => status)))
+)
 
 /** the same, once nothing goes on any more */
 export const settled = (count: number) =>

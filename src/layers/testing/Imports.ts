@@ -54,7 +54,9 @@ const played = (operation: Operation, reply: ImportReply): Effect.Effect<void> =
 
 /** none: its time was over first */
 const inTime = (request: Wire.ImageImportRequest, self: Effect.Effect<void>): Effect.Effect<Option.Option<void>> =>
-  typeof request.timeout === "number" ? Effect.timeoutOption(self, Duration.seconds(request.timeout)) : Effect.asSome(self)
+  typeof request.timeout === "number"
+    ? Effect.timeoutOption(self, Duration.seconds(request.timeout))
+    : Effect.asSome(self)
 
 /**
  * Begins one. What the script says nothing of is over when the request is answered.
