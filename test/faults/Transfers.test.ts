@@ -1,4 +1,4 @@
-import { FetchHttpClient } from "@effect/platform"
+import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { ContreeLocal } from "contree-local"
@@ -6,6 +6,7 @@ import type { FaultProxy } from "contree-local"
 import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import { Command, File, Files, Images, Operations } from "effect-contree"
 import { createHash, randomBytes } from "node:crypto"
+import { inspect } from "node:util"
 import { eventually, processesWith, temporaryStore } from "../support/engine.js"
 import { busybox, type Rules, settled, statuses, under } from "../support/underFaults.js"
 
@@ -33,21 +34,32 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
     it.effect("nobody listens in the middle of it: what was never sent is sent again, and runs once", () =>
       Effect.gen(function*() {
         const before = (yield* statuses).length
-        const gone = { _tag: "Unreachable", millis: 400 } as const
+        const gone = { _tag: "Unreachable", millis: 800 } as const
+        /** the methods of what met nobody */
+        const refused: Array<string> = []
+        const transformClient = (client: HttpClient.HttpClient) =>
+          HttpClient.transform(client, (exchange, request) =>
+            Effect.tapError(exchange, (error) =>
+              Effect.sync(() => {
+                if (inspect(error, { depth: 10 }).includes("ECONNREFUSED")) refused.push(request.method)
+              })))
         yield* under([
-          // the look before the spawn takes the server away: the spawn meets ECONNREFUSED
+          // another request takes the server away: the spawn meets nobody
           { route: "operations", nth: 0, fault: gone },
-          // and so does the one who follows, in the middle of the run
+          // and so does who follows, in the middle of the run
           { route: "events", nth: 0, fault: gone }
         ], (proxy) =>
           Effect.gen(function*() {
-            yield* Effect.ignore((yield* Operations.Operations).list())
-            const result = yield* (yield* busybox).run(Command.shell("seq 1 2000"))
+            const image = yield* busybox
+            yield* Effect.fork(Effect.ignore((yield* Operations.Operations).list()))
+            yield* eventually(proxy.seen, (all) => of(all, "operations").length > 0)
+            const result = yield* image.run(Command.shell("seq 1 2000"))
             expect(result.stdout.text.trim().split("\n").length).toBe(2000)
             const seen = yield* proxy.seen
             expect(of(seen, "spawn").map(({ forwarded }) => forwarded)).toEqual([true])
             expect(of(seen, "events").length).toBeGreaterThan(1)
-          }))
+            expect(refused).toContain("POST")
+          }), { transformClient })
         expect((yield* settled(before + 1)).length).toBe(before + 1)
       }))
 
@@ -69,9 +81,10 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
               expect((yield* image.run(Command.exec("echo", ["there"]))).stdout.text).toBe("there\n")
               const mark = `sleep 7${before}`
               const fiber = yield* Effect.fork(image.run(Command.shell(`exec ${mark}`)))
-              const running = Effect.sync(() => processesWith(mark))
-              yield* eventually(running, (all) =>
-                all.length > 0)
+              const running = Effect.sync(() =>
+                processesWith(mark)
+              )
+              yield* eventually(running, (all) => all.length > 0)
               expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
               expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
             }))
