@@ -59,7 +59,7 @@ export const attempt = (
   id: Ids.OperationId
 ): Effect.Effect<Option.Option<Errors.ConflictError>, Errors.CancelError> =>
   Effect.matchEffect(api.cancelOperation(id), {
-    onFailure: (error) =>
+    onFailure: (error): Effect.Effect<Option.Option<Errors.ConflictError>, Errors.CancelError> =>
       error._tag === "ConflictError" ? Effect.map(judged(api, id, error), Option.some) : Effect.fail(error),
     onSuccess: () => Effect.succeedNone
   })

@@ -146,23 +146,22 @@ const poll = (
 const conclude = (source: Source, state: State): Effect.Effect<void, Errors.FollowError> => {
   state.phase = { _tag: "Done" }
   if (!state.hasGaps || !state.progress.whole) return Effect.void
-  return Effect.flatMap(
-    Effect.catchTag(Effect.asSome(source.operation), "NotFoundError", () => Effect.succeedNone),
-    Option.match({
-      // nobody knows more than the log
-      onNone: () => Effect.void,
-      onSome: (operation) => {
-        const name = missing(state.progress, operation)
-        return name === undefined ? Effect.void : Effect.fail(
-          new Errors.EventStreamError({
-            method: source.method,
-            operationId: source.operationId,
-            description: `the status has more of ${name} than the log gave: a piece of it was lost on the way`
-          })
-        )
-      }
-    })
+  const known: Effect.Effect<Option.Option<Wire.Operation>, Errors.FollowError> = Effect.catchTag(
+    Effect.asSome(source.operation),
+    "NotFoundError",
+    () => Effect.succeedNone
   )
+  return Effect.flatMap(known, (operation): Effect.Effect<void, Errors.FollowError> => {
+    // where it is forgotten, nobody knows more than the log
+    const name = Option.isNone(operation) ? undefined : missing(state.progress, operation.value)
+    return name === undefined ? Effect.void : Effect.fail(
+      new Errors.EventStreamError({
+        method: source.method,
+        operationId: source.operationId,
+        description: `the status has more of ${name} than the log gave: a piece of it was lost on the way`
+      })
+    )
+  })
 }
 
 /** One turn: what to read next, or the end. */

@@ -17,7 +17,6 @@ import type { Process, State } from "./Process.js"
 import { Base } from "./ProcessBase.js"
 import * as ProcessExec from "./ProcessExec.js"
 import * as Views from "./ProcessViews.js"
-import type { RunResult } from "./RunResult.js"
 import * as RunOutcome from "./RunOutcome.js"
 
 const stateOf = (status: Wire.OperationStatus | null | undefined): State => {

@@ -20,6 +20,9 @@ export const consumers = {
 
 export type Name = keyof typeof consumers
 
+const read = (name: Name, process: Process.Process): Effect.Effect<number, Errors.ContreeError> =>
+  consumers[name](process)
+
 const names = Object.keys(consumers) as ReadonlyArray<Name>
 
 /** all 128 of them */
@@ -38,7 +41,7 @@ export const consume = (
       chosen,
       (name) =>
         Effect.map(
-          Effect.merge(Effect.mapError(consumers[name](process), ({ _tag }) => _tag)),
+          Effect.merge(Effect.mapError(read(name, process), ({ _tag }) => _tag)),
           (seen) => [name, seen] as const
         ),
       { concurrency: "unbounded" }
