@@ -98,6 +98,21 @@ export const whole = (
     return number >= min && number <= max ? number : undefined
   }, `a number from ${min} to ${max}`)
 
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 }
+
+/**
+ * A span of time as the wire has it, in seconds: `30s`, `15m`, `2h`, `3d`, `1w`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export const span = (name: string, help: string): Given<number | undefined> =>
+  value(name, "SPAN", help, (text) => {
+    const [, digits = "", unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
+    const seconds = unitSeconds[unit]
+    return seconds === undefined ? undefined : Number(digits) * seconds
+  }, "a span such as 30s, 15m, 2h, 3d or 1w")
+
 /**
  * One of a few words.
  *

@@ -41,6 +41,7 @@ export const all: ReadonlyArray<Command> = [
   command(Specs.images, () => import("./Images.js")),
   command(Specs.tree, () => import("./Tree.js")),
   command(Specs.ps, () => import("./Ps.js")),
+  command(Specs.gc, () => import("./Gc.js")),
   command(Specs.serve, () => import("./Serve.js")),
   command(Specs.doctor, () => import("./Doctor.js"))
 ]

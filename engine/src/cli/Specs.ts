@@ -121,6 +121,26 @@ export const ps = spec({
  * @since 0.1.0
  * @category commands
  */
+export const gc = spec({
+  name: "gc",
+  summary: "remove what nobody needs any more",
+  about: [
+    "Images without a tag, uploaded files, finished operations with their events, and blobs of registries go when they " +
+    "are older than --keep-for and nothing used them since. Images with a tag, base images, and what goes on stay, and " +
+    "so does every layer that an image which stays is made of. Engines may go on meanwhile."
+  ],
+  options: {
+    keepFor: Args.span("keep-for", "how long what has no name stays; default 7d, 0s keeps nothing"),
+    dryRun: Args.flag("dry-run", "only tell what would go"),
+    json: json("the counts"),
+    store
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
 export const serve = spec({
   name: "serve",
   summary: "an engine for any number of programs, until Ctrl-C",

@@ -24,8 +24,25 @@ export const pathOf = (option: string | undefined): Effect.Effect<string> =>
   option === undefined ? defaultStore : Effect.sync(() => resolve(option))
 
 /**
- * What is in a store that is there. Whoever only looks makes none: an empty one would say that nothing was ever done,
- * where a folder was mistyped.
+ * The folder of a store that is there. Whoever does not run or import makes none: an empty one would say that nothing was
+ * ever done, where a folder was mistyped.
+ *
+ * @since 0.1.0
+ * @category paths
+ */
+export const existing = (option: string | undefined): Effect.Effect<string, CommandError> =>
+  Effect.gen(function*() {
+    const path = yield* pathOf(option)
+    if (existsSync(`${path}/contree.db`)) return path
+    const named = option === undefined ? "" : ` --store ${readable(path)}`
+    return yield* commandError(
+      `there is no store in ${path} yet.\nThe first run or import makes one: contree-local run busybox${named} -- ls /` +
+        (option === undefined ? "\nOr name another folder with --store" : "")
+    )
+  })
+
+/**
+ * What is in a store that is there.
  *
  * @since 0.1.0
  * @category constructors
@@ -33,12 +50,4 @@ export const pathOf = (option: string | undefined): Effect.Effect<string> =>
 export const look = (
   option: string | undefined
 ): Effect.Effect<Overview.Overview, CommandError | StoreError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const path = yield* pathOf(option)
-    if (existsSync(`${path}/contree.db`)) return yield* Overview.open(path)
-    const named = option === undefined ? "" : ` --store ${readable(path)}`
-    return yield* commandError(
-      `there is no store in ${path} yet.\nThe first run or import makes one: contree-local run busybox${named} -- ls /` +
-        (option === undefined ? "\nOr name another folder with --store" : "")
-    )
-  })
+  Effect.flatMap(existing(option), Overview.open)
