@@ -22,6 +22,10 @@ export const operation = segment(text(Ids.OperationId), "an operation id")
 export const sha256 = segment(text(Ids.Sha256), "a SHA-256 in lower case hex")
 export const spid = segment(Schema.NonNegativeInt, "the number of a process")
 
+/** the last part of a `Location` that says something, whatever the prefix and the slash at the end */
+export const lastOf = (location: string): string | undefined =>
+  location.replace(/[?#].*$/s, "").split("/").filter((part) => part !== "").at(-1)
+
 export type QueryValue = string | number | boolean | ReadonlyArray<string> | undefined
 
 export interface Target {

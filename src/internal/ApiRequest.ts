@@ -4,10 +4,11 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -159,17 +160,35 @@ const exchanged = <X extends Extra, A>(
 const mayBeCut = (response: Response, text: string): boolean =>
   response.headers["content-encoding"] !== undefined && /^\s*(?:[[{]|$)/.test(text)
 
-/** an answer in JSON, decoded; properties that the schema does not name are dropped */
+/** what a `Location` says of the answer, if it says it */
+export type Named<A> = (location: string) => A | undefined
+
+/** how long a body may take that says what its head has said already */
+const repetition = Duration.seconds(5)
+
+/** What the head of an answer has told is known, whatever becomes of its body. */
+const orNamed = <A, E>(body: Effect.Effect<A, E>, known: A | undefined): Effect.Effect<A, E> =>
+  known === undefined ? body : body.pipe(
+    Effect.timeoutOption(repetition),
+    Effect.map(Option.getOrElse(() => known)),
+    Effect.catchAll(() => Effect.succeed(known))
+  )
+
+/**
+ * an answer in JSON, decoded; properties that the schema does not name are dropped; `named` reads in the `Location` what
+ * a body that breaks off, or does not come, would have said
+ */
 export const json = <X extends Extra, A, I>(
   wiring: Wiring,
   call: Call<X>,
-  schema: Schema.Schema<A, I>
+  schema: Schema.Schema<A, I>,
+  named: Named<A> = () => undefined
 ): Effect.Effect<A, StatusError<X>> => {
   const decode = Schema.decodeUnknownEither(schema)
   return exchanged(wiring, call, (response, asked) => {
     const undecodable = (what: string) =>
       Effect.fail(ApiErrors.undecodable(asked, `status ${response.status}, ${what}`, wiring.scrub))
-    return Effect.flatMap(
+    const read = Effect.flatMap(
       Effect.mapError(ApiBody.text(response, maxJson), ApiErrors.fromHttp(asked, wiring.scrub)),
       (text): Effect.Effect<A, StatusError<X>> => {
         if (text === undefined) return undecodable(`more than ${maxJson} bytes`)
@@ -186,6 +205,7 @@ export const json = <X extends Extra, A, I>(
         })
       }
     )
+    return orNamed(read, named(response.headers["location"] ?? ""))
   })
 }
 

@@ -13,7 +13,7 @@ import * as Wire from "../schemas/Wire.js"
 import { query, type Source, take } from "./FollowConnection.js"
 import { type ConnectionError, isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
 import { asksToWait, initial, isStuck, maxFailures, pause, type State, stepBack } from "./FollowState.js"
-import { liveOutput, synthesise } from "./FollowSynthesis.js"
+import { liveOutput, missing, synthesise } from "./FollowSynthesis.js"
 
 export type { Source } from "./FollowConnection.js"
 export type { ConnectionError } from "./FollowErrors.js"
@@ -139,6 +139,31 @@ const poll = (
     })
   })
 
+/**
+ * A log that leaves numbers out (that of one process always does) cannot show that an event is missing: one that came
+ * late, after which the connection broke, would be passed over. What the status has of the output must have been read.
+ */
+const conclude = (source: Source, state: State): Effect.Effect<void, Errors.FollowError> => {
+  state.phase = { _tag: "Done" }
+  if (!state.hasGaps || !state.progress.whole) return Effect.void
+  const known: Effect.Effect<Option.Option<Wire.Operation>, Errors.FollowError> = Effect.catchTag(
+    Effect.asSome(source.operation),
+    "NotFoundError",
+    () => Effect.succeedNone
+  )
+  return Effect.flatMap(known, (operation): Effect.Effect<void, Errors.FollowError> => {
+    // where it is forgotten, nobody knows more than the log
+    const name = Option.isNone(operation) ? undefined : missing(state.progress, operation.value)
+    return name === undefined ? Effect.void : Effect.fail(
+      new Errors.EventStreamError({
+        method: source.method,
+        operationId: source.operationId,
+        description: `the status has more of ${name} than the log gave: a piece of it was lost on the way`
+      })
+    )
+  })
+}
+
 /** One turn: what to read next, or the end. */
 const turn = (
   source: Source,
@@ -148,6 +173,8 @@ const turn = (
   switch (phase._tag) {
     case "Done":
       return Effect.fail(Option.none())
+    case "Ended":
+      return Effect.as(Effect.mapError(conclude(source, state), Option.some), Stream.empty)
     case "Failed":
       return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
     case "Connect":

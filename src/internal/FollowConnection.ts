@@ -61,7 +61,7 @@ export const take = (source: Source, state: State, connection: Connection): Stre
         state.phase = { _tag: "Failed", error }
       } else if (event.type === "completion" || source.isLast?.(event) === true) {
         isComplete = true
-        state.phase = { _tag: "Done" }
+        state.phase = { _tag: "Ended" }
       } else continue
       items.push(undefined)
       break

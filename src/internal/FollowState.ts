@@ -38,6 +38,8 @@ export interface State {
       readonly left: number
       readonly error: Option.Option<ConnectionError>
     }
+    /** the end of the log was read; whether nothing is missing before it is still to be seen */
+    | { readonly _tag: "Ended" }
     | { readonly _tag: "Done" }
     /** nothing more can be done without a loss */
     | { readonly _tag: "Failed"; readonly error: ConnectionError }

@@ -81,6 +81,15 @@ const timestamp = (millis: number): Timestamp => {
 
 const names = ["stdout", "stderr"] as const
 
+/** The stream of which the status has more than was read. */
+export const missing = (progress: Progress, operation: Wire.Operation): Name | undefined => {
+  const result = progress.whole ? resultOf(operation) : undefined
+  return names.find((name) => {
+    const [repr, read] = [result?.[name], progress.read(name)]
+    return repr !== undefined && repr !== null && read !== undefined && (sizeOf({ ...repr }) ?? 0) > read
+  })
+}
+
 /** A piece of output as the log would have it. */
 const piece = (
   id: number,

@@ -28,6 +28,7 @@ export interface Lifecycle {
 
 interface Options {
   readonly operationId: Ids.OperationId
+  /** what has ended already is no failure of it */
   readonly cancel: Effect.Effect<void, Errors.CancelError>
   /** gives the permit back */
   readonly release: Effect.Effect<void>
@@ -35,9 +36,9 @@ interface Options {
   readonly what?: "run" | "import" | "process"
 }
 
-/** Says what could not be done; what has just ended, or is gone, is what was wanted. */
+/** Says what could not be done; what is gone is what was wanted. */
 const cancelQuietly = ({ cancel, operationId, what = "run" }: Options): Effect.Effect<void> =>
-  shielded(Effect.catchTag(cancel, "NotFoundError", "ConflictError", () => Effect.void), cancelTimeout).pipe(
+  shielded(Effect.catchTag(cancel, "NotFoundError", () => Effect.void), cancelTimeout).pipe(
     Effect.matchEffect({
       onFailure: (error) => Effect.logWarning(`The ${what} may go on: it could not be cancelled. ${error.message}`),
       onSuccess: Option.match({

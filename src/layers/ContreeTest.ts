@@ -33,7 +33,6 @@ import type * as Contree from "./Contree.js"
 import * as FileApi from "./testing/FileApi.js"
 import * as ImageApi from "./testing/ImageApi.js"
 import * as OperationApi from "./testing/OperationApi.js"
-import { Sandbox } from "./testing/Sandbox.js"
 import type { Call, Script } from "./testing/Script.js"
 import * as World from "./testing/World.js"
 
@@ -100,7 +99,7 @@ const make = (script: Script) =>
       reset: Effect.suspend(() =>
         Effect.forEach(
           world.operations.values(),
-          (entry) => entry instanceof Sandbox && !entry.operation.isOver ? entry.cancel : Effect.void,
+          (entry) => entry.operation.isOver ? Effect.void : entry.cancel,
           { discard: true }
         )
       ).pipe(

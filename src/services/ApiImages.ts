@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { created } from "../internal/ApiCreate.js"
+import { created, operationAt } from "../internal/ApiCreate.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
@@ -70,12 +70,17 @@ export const make = (
     return Effect.flatMap(
       jsonBody(own, nameOf("importImage"), Wire.ImageImportRequest, request),
       (body) =>
-        created(own, {
-          method: nameOf("importImage"),
-          path: ["images", "import"],
-          body,
-          expected: [404, 425]
-        }, Wire.OperationCreated)
+        created(
+          own,
+          {
+            method: nameOf("importImage"),
+            path: ["images", "import"],
+            body,
+            expected: [404, 425]
+          },
+          Wire.OperationCreated,
+          operationAt
+        )
     ).pipe(Effect.map(({ uuid }) => uuid), traced(own, "importImage"))
   }
 })

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as ApiErrors from "../internal/ApiErrors.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
@@ -28,15 +30,53 @@ type Inspect = Pick<
 
 const isImageId = Schema.is(Ids.ImageId)
 
-/** the last part of the path that says something, whatever the prefix and the slash at the end */
-const idOf = (location: string): string | undefined =>
-  location.replace(/[?#].*$/s, "").split("/").filter((part) => part !== "").at(-1)
-
 const inspected = (id: Ids.ImageId, route: string, path: string) => ({
   path: ["inspect", ApiPath.image(id), route],
   query: { path },
   expected: [404, 410, 422] as const
 })
+
+const list = (wiring: ApiRequest.Wiring, id: Ids.ImageId, path: string) =>
+  ApiRequest.json(
+    wiring,
+    { method: nameOf("listDirectory"), verb: "GET", ...inspected(id, "list", path) },
+    Wire.DirectoryList
+  )
+
+/** how long the listing says that a file is; what it does not say of a link, or of a path that goes up, is none */
+const sizeOf = (wiring: ApiRequest.Wiring, id: Ids.ImageId, path: string) => {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".")
+  const name = parts.at(-1)
+  if (name === undefined || parts.includes("..")) return Effect.succeedNone
+  return Effect.map(
+    list(wiring, id, `/${parts.slice(0, -1).join("/")}`),
+    ({ files }) =>
+      Option.map(
+        Option.fromNullable(files.find((file) => file.path === name && file.is_regular)),
+        ({ size }) => size
+      )
+  )
+}
+
+/** Fails where it ends before the size that it should have. */
+const measured = <E, E2>(
+  body: Stream.Stream<Uint8Array, E>,
+  size: Effect.Effect<Option.Option<number>, E>,
+  cut: () => E2
+): Stream.Stream<Uint8Array, E | E2> =>
+  Stream.suspend(() => {
+    let read = 0
+    const counted = Stream.mapChunks(body, (chunk) => {
+      for (const bytes of chunk) read += bytes.length
+      return chunk
+    })
+    const check = Effect.flatMap(
+      size,
+      (wanted): Effect.Effect<void, E2> =>
+        Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
+    )
+    return Stream.concat(counted, Stream.execute(check))
+  })
 
 /** @internal */
 export const make = (wiring: ApiRequest.Wiring): Inspect => ({
@@ -50,7 +90,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     }
     return ApiRequest.location(wiring, call).pipe(
       Effect.flatMap((location) => {
-        const id = idOf(location)
+        const id = ApiPath.lastOf(location)
         if (isImageId(id)) return Effect.succeed(id)
         const asked = { ...call, url: `${wiring.baseUrl}/v1/inspect/` }
         return Effect.fail(ApiErrors.undecodable(asked, `no image id in the Location "${location}"`, wiring.scrub))
@@ -68,18 +108,27 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     }, Wire.Image).pipe(traced(wiring, "inspectImage", { "image.id": id })),
 
   listDirectory: (id: Ids.ImageId, path: string) =>
-    ApiRequest.json(
-      wiring,
-      { method: nameOf("listDirectory"), verb: "GET", ...inspected(id, "list", path) },
-      Wire.DirectoryList
-    ).pipe(traced(wiring, "listDirectory", { "image.id": id, path })),
+    list(wiring, id, path).pipe(traced(wiring, "listDirectory", { "image.id": id, path })),
 
   downloadFile: (id: Ids.ImageId, path: string) =>
-    ApiRequest.bytes(wiring, {
-      method: nameOf("downloadFile"),
-      verb: "GET",
-      ...inspected(id, "download", path)
-    }).pipe(tracedStream(wiring, "downloadFile", { "image.id": id, path })),
+    ApiRequest.bytes(
+      wiring,
+      {
+        method: nameOf("downloadFile"),
+        verb: "GET",
+        ...inspected(id, "download", path),
+        headers: { "accept-encoding": "identity" }
+      },
+      (body, { asked, response }) =>
+        // Compressed all the same, its end can be lost unnoticed: fetch says nothing of a missing trailer.
+        response.headers["content-encoding"] === undefined ?
+          body :
+          measured(
+            body,
+            sizeOf(wiring, id, path),
+            () => ApiErrors.transport(asked, { text: "the file was cut short", code: undefined }, wiring.scrub)
+          )
+    ).pipe(tracedStream(wiring, "downloadFile", { "image.id": id, path })),
 
   checkImageFile: (id: Ids.ImageId, path: string) =>
     ApiRequest.exists(wiring, { method: nameOf("checkImageFile"), ...inspected(id, "download", path) }).pipe(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
-import { created } from "../internal/ApiCreate.js"
+import { created, operationAt } from "../internal/ApiCreate.js"
 import { events } from "../internal/ApiEvents.js"
 import { jsonBody } from "../internal/ApiJson.js"
 import { pageOf } from "./ApiImages.js"
@@ -45,12 +45,17 @@ export const make = (wiring: Wiring): Operations => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("spawnInstance"), Wire.InstanceSpawnRequest, request),
       (body) =>
-        created(wiring, {
-          method: nameOf("spawnInstance"),
-          path: ["instances"],
-          body,
-          expected: [404, 422, 425]
-        }, Wire.OperationCreated)
+        created(
+          wiring,
+          {
+            method: nameOf("spawnInstance"),
+            path: ["instances"],
+            body,
+            expected: [404, 422, 425]
+          },
+          Wire.OperationCreated,
+          operationAt
+        )
     ).pipe(Effect.map(({ uuid }) => uuid), traced(wiring, "spawnInstance", { image: request.image })),
 
   listOperations: (query: OperationQuery = {}) =>

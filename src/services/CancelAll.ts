@@ -6,7 +6,9 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as Cancellation from "../internal/Cancellation.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import { isTerminal } from "../schemas/Wire.js"
@@ -40,7 +42,7 @@ export interface CancelFilter {
 export interface Cancelled {
   readonly cancelled: ReadonlyArray<Ids.OperationId>
   readonly ended: ReadonlyArray<Ids.OperationId>
-  readonly failed: ReadonlyArray<{ readonly id: Ids.OperationId; readonly error: Errors.RequestError }>
+  readonly failed: ReadonlyArray<{ readonly id: Ids.OperationId; readonly error: Errors.CancelError }>
 }
 
 const concurrency = 8
@@ -70,15 +72,15 @@ const found = (
   )
 }
 
-type Outcome = "cancelled" | "ended" | Errors.RequestError
+type Outcome = "cancelled" | "ended" | Errors.CancelError
 
 const cancel = (
   api: ContreeApi.Service,
   id: Ids.OperationId
 ): Effect.Effect<readonly [Ids.OperationId, Outcome]> =>
-  api.cancelOperation(id).pipe(
-    Effect.as<Outcome>("cancelled"),
-    Effect.catchTag("NotFoundError", "ConflictError", () => Effect.succeed<Outcome>("ended")),
+  Cancellation.attempt(api, id).pipe(
+    Effect.map((ended): Outcome => Option.isSome(ended) ? "ended" : "cancelled"),
+    Effect.catchTag("NotFoundError", () => Effect.succeed<Outcome>("ended")),
     Effect.either,
     Effect.map((outcome) => [id, Either.merge(outcome)] as const)
   )

@@ -149,7 +149,7 @@ export interface Service {
     id: Ids.OperationId,
     options?: { readonly inflight?: boolean | undefined }
   ) => Effect.Effect<Wire.Operation, Errors.LookupError>
-  /** asynchronous on the server; 409 when it has already ended */
+  /** asynchronous on the server; 409 when it has already ended, or when another engine on the same store runs it */
   readonly cancelOperation: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /** one connection: it ends when the server closes it, resumes nothing, and fails when no byte comes for `idleTimeout` */
   readonly operationEvents: (

@@ -8,6 +8,7 @@ import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type { Path } from "@effect/platform/Path"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import type { Inspectable } from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -216,6 +217,18 @@ export interface Image extends Pipeable, Inspectable {
  */
 export interface KeptImage extends Image {
   readonly id: Option.Some<Ids.ImageId>
+}
+
+/**
+ * An image as a list shows it: when it was made, and what made it. Where the service does not say, none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ListedImage extends KeptImage {
+  readonly createdAt: Option.Option<DateTime.Utc>
+  /** none for one that came from elsewhere */
+  readonly operationId: Option.Option<Ids.OperationId>
 }
 
 type Over = Effect.Effect<never, Errors.DisposableImageRunError>

@@ -130,7 +130,21 @@ export interface GrepOptions {
 }
 
 /**
- * One line: `lineNumber` from 1, `lineText` with its newline.
+ * A part of a line that matched, from `start` to before `end`: bytes of the line, not characters.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GrepSubmatch {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * One line: `lineNumber` from 1, `lineText` with its newline. `absoluteOffset`: where it begins in the file, in bytes;
+ * `lineBytes`: how long it is there, which `lineText` cannot say of what is no UTF-8. A line of context has no
+ * `submatches`.
  *
  * @since 0.1.0
  * @category models
@@ -138,7 +152,10 @@ export interface GrepOptions {
 export interface GrepMatch {
   readonly path: string
   readonly lineNumber: number
+  readonly absoluteOffset: number
   readonly lineText: string
+  readonly lineBytes: number
+  readonly submatches: ReadonlyArray<GrepSubmatch>
   readonly type: "match" | "context"
 }
 
@@ -150,6 +167,8 @@ export interface GrepMatch {
  */
 export interface GrepResult {
   readonly path: string
+  /** as they were asked for */
+  readonly patterns: ReadonlyArray<string>
   readonly matches: ReadonlyArray<GrepMatch>
   readonly truncated: boolean
 }

@@ -50,10 +50,14 @@ const toQuery = (pattern: string | NonEmptyReadonlyArray<string>, options: GrepO
 
 const toGrepResult = (result: Wire.GrepResult): GrepResult => ({
   path: result.path,
+  patterns: result.patterns,
   matches: result.matches.map((match) => ({
     path: match.path,
     lineNumber: match.line_number,
+    absoluteOffset: match.absolute_offset,
     lineText: match.line_text,
+    lineBytes: match.line_bytes,
+    submatches: match.submatches,
     type: match.type === "context" ? "context" : "match"
   })),
   truncated: result.truncated

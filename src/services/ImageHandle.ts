@@ -3,23 +3,21 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
-import { shielded } from "../internal/RunShielded.js"
 import * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
-import * as Timestamp from "../schemas/Timestamp.js"
+import type * as Wire from "../schemas/Wire.js"
 import type * as File from "./File.js"
-import type { For, Image, Info, KeptImage, StartOptions } from "./Image.js"
+import type { For, Image, Info, KeptImage, ListedImage, StartOptions } from "./Image.js"
 import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
+import * as ImageTags from "./ImageTags.js"
 import type { Gated } from "./Machine.js"
 import * as Popen from "./Popen.js"
 import * as ProcessHandle from "./ProcessHandle.js"
@@ -30,43 +28,6 @@ import * as SessionHandle from "./SessionHandle.js"
 
 // -------------------------------------------------------------------------------------------------------- what a run leaves
 
-/**
- * Noted before it is set: were it the other way, an interruption between the two would leave a tag that no scope removes.
- * The gate waits for it, since a tag that is set after the tags were removed would stay.
- */
-const putTag = (method: string, { api, gate }: Gated, id: Ids.ImageId, tag: Ids.Tag) =>
-  gate.check(method).pipe(
-    Effect.zipRight(gate.tagged(id, tag)),
-    Effect.zipRight(api.setImageTag(id, tag)),
-    Effect.tapError((error) => wasRefused(error) ? gate.untagged(id, tag) : Effect.void),
-    Effect.asVoid,
-    RunGate.awaited(gate, RunAttempt.grace)
-  )
-
-/** Only such an answer says that the tag was not set: what broke, or failed in the server, may have set it. */
-const wasRefused = (error: Errors.TagError): boolean =>
-  "status" in error && error.status !== undefined && error.status >= 400 && error.status < 500
-
-/** Names the image that was kept. The run has succeeded and cannot be taken back, so a conflict says what is there. */
-const setTag = (
-  deps: Gated,
-  id: Ids.ImageId,
-  tag: Ids.Tag,
-  say: (description: string) => Errors.FailedOperationError
-): Effect.Effect<void, Errors.FailedOperationError | Errors.LookupError> =>
-  putTag("Image.run", deps, id, tag).pipe(
-    Effect.catchTags({
-      ConflictError: (e) =>
-        say(
-          `the image ${id} was kept, but could not be tagged ${tag}: ${
-            e.description ?? "a conflict"
-          }; tagAs tries again`
-        ),
-      DisposableImageRunError: (e) =>
-        say(`the image ${id} was kept, but not tagged ${tag}: ${e.description ?? "closed"}`)
-    })
-  )
-
 const keptFrom =
   (deps: Gated) => (tag: Option.Option<Ids.Tag>): RunOutcome.ToImage<KeptImage> => (operation, _, say) => {
     const id = operation.result_image_uuid ?? operation.result?.image
@@ -76,7 +37,7 @@ const keptFrom =
     const image = kept(deps, id, tag)
     return Option.match(tag, {
       onNone: () => Effect.succeed(image),
-      onSome: (name) => Effect.as(setTag(deps, id, name, say), image)
+      onSome: (name) => Effect.as(ImageTags.set(deps, id, name, say), image)
     })
   }
 
@@ -198,7 +159,7 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
     options: SessionOptions<Q>
   ): Effect.Effect<Session<Busy<Q>>, Errors.DisposableImageRunError, Scope> {
     const { api, gate } = this.#deps
-    return Effect.zipRight(gate.check(method), RunGate.make(gate, removeTag(api))).pipe(
+    return Effect.zipRight(gate.check(method), RunGate.make(gate, ImageTags.remove(api))).pipe(
       Effect.map((inner) => {
         const inside = new ImageImpl({ ...this.#deps, gate: inner }, this.#ref, this.id, this.tag)
         return SessionHandle.make(inside, options)
@@ -209,12 +170,7 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
   get inspect(): Image["inspect"] {
     return this.#resolve("Image.inspect").pipe(
       Effect.flatMap(this.#deps.api.inspectImage),
-      Effect.map((image): Info => ({
-        id: image.uuid,
-        tag: toTag(image.tag),
-        createdAt: Option.map(Option.fromNullable(image.created_at), Timestamp.toDateTime),
-        operationId: Option.fromNullable(image.operation_uuid)
-      })),
+      Effect.map(ImageTags.infoOf),
       this.#span("Image.inspect")
     )
   }
@@ -251,7 +207,7 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
     Effect.gen(this, function*() {
       const name = yield* RunRequest.tag("Image.tagAs", tag)
       const id = yield* this.#resolve("Image.tagAs")
-      yield* putTag("Image.tagAs", this.#deps, id, name)
+      yield* ImageTags.put("Image.tagAs", this.#deps, id, name)
       return kept(this.#deps, id, Option.some(name))
     }).pipe(this.#span("Image.tagAs"))
 
@@ -311,30 +267,24 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
 // a file's own error may have any shape, so a tag alone does not tell them apart
 const isCommandFailed = (e: unknown): e is Errors.CommandFailedError => e instanceof Errors.CommandFailedError
 
+class ListedImpl extends ImageImpl<Option.Some<Ids.ImageId>> implements ListedImage {
+  readonly createdAt: ListedImage["createdAt"]
+  readonly operationId: ListedImage["operationId"]
+
+  constructor(deps: Gated, { createdAt, id, operationId, tag }: Info) {
+    // `Option.some` is typed as the union
+    super(deps, { id }, Option.some(id) as Option.Some<Ids.ImageId>, tag)
+    this.createdAt = createdAt
+    this.operationId = operationId
+  }
+}
+
 /**
- * A tag as a listing shows it; one we could not send back is none.
+ * A row of a list.
  *
  * @internal
  */
-export const toTag = (text: string | null | undefined): Option.Option<Ids.Tag> =>
-  text === null || text === undefined ? Option.none() : Option.getRight(RunRequest.tag("Image", text))
-
-/** What the end of a scope can do about a tag, in bounded time; one that is gone or has moved on is well. */
-const removeTag = (api: Gated["api"]) => (id: Ids.ImageId, tag: string): Effect.Effect<void> =>
-  shielded(
-    Effect.catchTag(api.deleteImageTag(id, tag), "NotFoundError", "ConflictError", () => Effect.void),
-    removeTimeout
-  ).pipe(
-    Effect.matchEffect({
-      onFailure: (e) => tagStays(id, tag, e.message),
-      onSuccess: (answer) => Option.isSome(answer) ? Effect.void : tagStays(id, tag, "the server did not answer")
-    })
-  )
-
-const tagStays = (id: Ids.ImageId, tag: string, why: string): Effect.Effect<void> =>
-  Effect.logWarning(`The tag ${tag}, set in a scratch, stays on image ${id}: ${why}`)
-
-const removeTimeout = Duration.seconds(10)
+export const listed = (deps: Gated, row: Wire.Image): ListedImage => new ListedImpl(deps, ImageTags.infoOf(row))
 
 /**
  * An image with an id.

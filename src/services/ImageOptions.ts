@@ -17,8 +17,11 @@ import type * as Stdin from "./Stdin.js"
  * @category options
  */
 export interface Environment {
-  /** a `Redacted` value is shown to the command alone; `undefined`: as if it were not there */
-  readonly env?: { readonly [key: string]: string | Redacted.Redacted<string> | undefined } | undefined
+  /**
+   * A `Redacted` value is shown to the command alone; `undefined`: as if it were not there; `null` takes away what the
+   * image keeps (`preserveEnv`), for this command, and for the image it leaves where that keeps its variables.
+   */
+  readonly env?: { readonly [key: string]: string | Redacted.Redacted<string> | null | undefined } | undefined
   /** absolute; default: the image's own */
   readonly cwd?: string | undefined
   readonly hostname?: string | undefined

@@ -25,7 +25,8 @@ import { within } from "./ImageRuns.js"
 import * as ImportPlan from "./ImportPlan.js"
 import { launchWith } from "./Launch.js"
 import type { Gated } from "./Machine.js"
-import * as Operations from "./Operations.js"
+import { toStatus } from "./OperationData.js"
+import type * as Operations from "./Operations.js"
 import * as Views from "./ProcessViews.js"
 
 /**
@@ -233,7 +234,7 @@ const statuses = (api: Gated["api"], id: Ids.OperationId): Stream.Stream<Operati
   Stream.repeatEffectWithSchedule(Effect.option(api.getOperation(id)), Schedule.spaced(statusPause)).pipe(
     Stream.filterMap((operation) => operation),
     Stream.takeUntil((operation) => isTerminal(operation.status)),
-    Stream.map((operation) => Operations.toStatus(operation.status)),
+    Stream.map((operation) => toStatus(operation.status)),
     Stream.changes
   )
 

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
+import * as Cancellation from "../internal/Cancellation.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
@@ -195,7 +196,12 @@ export const launchWith = <E>(
         deps,
         attempt: RunAttempt.make(),
         lifecycle: (operationId, release) =>
-          Lifecycle.make({ operationId, what: asked.what, cancel: deps.api.cancelOperation(operationId), release })
+          Lifecycle.make({
+            operationId,
+            what: asked.what,
+            cancel: Effect.asVoid(Cancellation.attempt(deps.api, operationId)),
+            release
+          })
       }
       const { lifecycle } = yield* launched(asking, permits.release(1), restore, (lifecycle) => adopt(deps, lifecycle))
       return lifecycle
@@ -255,7 +261,11 @@ export const launchIn = (
         Lifecycle.make({
           operationId,
           what: "process",
-          cancel: deps.api.killSubprocess(operationId, spid, "KILL"),
+          cancel: Effect.catchTag(
+            deps.api.killSubprocess(operationId, spid, "KILL"),
+            "ConflictError",
+            () => Effect.void
+          ),
           release
         })
     }

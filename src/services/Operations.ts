@@ -11,14 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Cancellation from "../internal/Cancellation.js"
 import * as Follow from "../internal/Follow.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunGate from "../internal/RunGate.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as EventSchema from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
-import * as Timestamp from "../schemas/Timestamp.js"
-import type * as Wire from "../schemas/Wire.js"
 import { isTerminal } from "../schemas/Wire.js"
 import * as CancelAll from "./CancelAll.js"
 import type { CancelFilter, Cancelled } from "./CancelAll.js"
@@ -29,6 +28,8 @@ import type { When } from "./Images.js"
 import { adopt } from "./Launch.js"
 import type { Gated } from "./Machine.js"
 import * as Machine from "./Machine.js"
+import { statuses, toDetails, toOperation } from "./OperationData.js"
+import type { Operation, OperationDetails, Status } from "./OperationData.js"
 import * as Paging from "./Paging.js"
 import type { Process } from "./Process.js"
 import * as ProcessHandle from "./ProcessHandle.js"
@@ -47,31 +48,28 @@ export type {
   Cancelled
 } from "./CancelAll.js"
 
-/**
- * `Unknown`: a word this version does not know; such an operation is taken to go on.
- *
- * @since 0.1.0
- * @category models
- */
-export type Status = "Pending" | "Assigned" | "Executing" | "Success" | "Failed" | "Cancelled" | "Unknown"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Operation {
-  readonly id: Ids.OperationId
-  readonly kind: "instance" | "image_import" | (string & {})
-  readonly status: Status
-  /** why it failed, in the server's words */
-  readonly error: Option.Option<string>
-  readonly createdAt: Option.Option<DateTime.Utc>
-  readonly duration: Option.Option<Duration.Duration>
-  /** what it ran in; none for imports */
-  readonly image: Option.Option<Ids.ImageId>
-  /** what it left; none for disposable runs, and for what has not succeeded */
-  readonly resultImage: Option.Option<Ids.ImageId>
-}
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Operation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  OperationDetails,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  RunState,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Status
+} from "./OperationData.js"
 
 /**
  * One line of an operation's log: a number that only grows, its time, and the payload, read by its type; `Unknown` for
@@ -99,7 +97,11 @@ export interface ListOptions {
  * @category models
  */
 export interface Service {
-  readonly get: (id: Ids.OperationId) => Effect.Effect<Operation, Errors.LookupError>
+  /** `inflight`: of a run that goes on, also what it has written so far (`run`) */
+  readonly get: (
+    id: Ids.OperationId,
+    options?: { readonly inflight?: boolean | undefined }
+  ) => Effect.Effect<OperationDetails, Errors.LookupError>
   /** `number`: at most so many, default 100 */
   readonly list: (
     options?: ListOptions & { readonly number?: number | "all" | undefined }
@@ -116,7 +118,7 @@ export interface Service {
   readonly wait: (
     id: Ids.OperationId,
     options?: { readonly waitTimeout?: Duration.DurationInput | undefined }
-  ) => Effect.Effect<Operation, Errors.WaitError>
+  ) => Effect.Effect<OperationDetails, Errors.WaitError>
   /**
    * The log, from its beginning or `after` an event, and on until the operation ends; `follow: false` ends with what is
    * there now. Breaks are mended: nothing is lost, nothing comes twice; where the rest of the log is gone for good, it
@@ -126,7 +128,10 @@ export interface Service {
     id: Ids.OperationId,
     options?: { readonly after?: number | undefined; readonly follow?: boolean | undefined }
   ) => Stream.Stream<Event, Errors.FollowError>
-  /** Asks for the end. The server answers before it comes. `ConflictError`: it has ended already. */
+  /**
+   * Asks for the end. The server answers before it comes. `ConflictError`: it has ended already; or it goes on, and the
+   * error says so: an engine cannot cancel what another one on the same store runs.
+   */
   readonly cancel: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /**
    * Cancels everything that goes on and matches, 8 at a time: also what other programs of the project began. What could
@@ -161,35 +166,6 @@ export interface Service {
  */
 export class Operations extends Context.Tag("effect-contree/Operations")<Operations, Service>() {}
 
-const statuses: Readonly<Record<Exclude<Status, "Unknown">, Wire.OperationStatus>> = {
-  Pending: "PENDING",
-  Assigned: "ASSIGNED",
-  Executing: "EXECUTING",
-  Success: "SUCCESS",
-  Failed: "FAILED",
-  Cancelled: "CANCELLED"
-}
-
-const names = new Map<string, Status>(
-  Object.entries(statuses).map(([name, wire]) => [wire, name as Status] as const)
-)
-
-/**
- * @internal
- */
-export const toStatus = (wire: string | null | undefined): Status => names.get(wire ?? "") ?? "Unknown"
-
-const toOperation = (wire: Wire.OperationSummary): Operation => ({
-  id: wire.uuid,
-  kind: wire.kind ?? "unknown",
-  status: toStatus(wire.status),
-  error: Option.fromNullable(wire.error),
-  createdAt: Option.map(Option.fromNullable(wire.created_at), Timestamp.toDateTime),
-  duration: Option.map(Option.fromNullable(wire.duration), Duration.seconds),
-  image: Option.fromNullable(wire.image_uuid),
-  resultImage: Option.fromNullable(wire.result_image_uuid)
-})
-
 const stream = (
   api: ApiService,
   options: ListOptions | undefined,
@@ -209,7 +185,7 @@ const wait = (api: ApiService): Service["wait"] => (id, options) =>
     const method = "Operations.wait"
     // not ours: what ends it is its end alone
     const lifecycle = Lifecycle.make({ operationId: id, cancel: Effect.void, release: Effect.void })
-    const ending = Effect.map(Views.make({ api, method, lifecycle }).ending, ({ operation }) => toOperation(operation))
+    const ending = Effect.map(Views.make({ api, method, lifecycle }).ending, ({ operation }) => toDetails(operation))
     // What does not exist is said at once. Anything else is mended by what follows the log.
     const known = Effect.catchIf(
       Effect.asVoid(api.getOperation(id)),
@@ -240,7 +216,11 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
         description: `operation ${id} is no run but ${operation.kind ?? "of an unnamed kind"}: use wait or events`
       })
     }
-    const lifecycle = Lifecycle.make({ operationId: id, cancel: deps.api.cancelOperation(id), release: Effect.void })
+    const lifecycle = Lifecycle.make({
+      operationId: id,
+      cancel: Effect.asVoid(Cancellation.attempt(deps.api, id)),
+      release: Effect.void
+    })
     if (isTerminal(operation.status)) yield* lifecycle.ended
     yield* adopt(deps, lifecycle)
     // whether its stdin is open, only the server knows
@@ -257,8 +237,8 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
   const { api } = machine
   const deps: Gated = { ...machine, gate: RunGate.rootOf(api) }
   return Operations.of({
-    get: (id) =>
-      Effect.map(api.getOperation(id), toOperation).pipe(
+    get: (id, options) =>
+      Effect.map(api.getOperation(id, { inflight: options?.inflight === true }), toDetails).pipe(
         Effect.withSpan("Contree.Operations.get", { attributes: { "contree.operation": id } })
       ),
     list: (options) =>
@@ -277,7 +257,8 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
       )
     },
     cancel: (id) =>
-      api.cancelOperation(id).pipe(
+      Cancellation.attempt(api, id).pipe(
+        Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: (ended) => Effect.fail(ended) })),
         Effect.withSpan("Contree.Operations.cancel", { attributes: { "contree.operation": id } })
       ),
     cancelAll: CancelAll.make(api),

@@ -129,7 +129,7 @@ const handle = <T extends boolean, C extends boolean, E>(
   let isFed = false
 
   /** only a failure needs the last words, for which all is read once more */
-  const checked = (exit: ExitStatus.ExitStatus): Effect.Effect<void, Errors.WaitError | CheckError<C>> =>
+  const checked = (exit: ExitStatus.ExitStatus): Effect.Effect<void, Errors.ProcessError | CheckError<C>> =>
     check === undefined || (exit._tag === "Exited" && exit.code === 0) ? Effect.void : Effect.flatMap(
       process.result,
       ({ operationId, stderr, stdout }) =>

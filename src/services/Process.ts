@@ -35,7 +35,8 @@ import type { RunResult } from "./RunResult.js"
 export type State = "Prepared" | "Executing" | "Succeeded" | "Failed"
 
 /**
- * A process of a sandbox: the command of a run, or another one beside it (`exec`).
+ * A process of a sandbox: the command of a run, or another one beside it (`exec`). Once the scratch that it came from is
+ * closed, or its layer, nothing is asked any more, and all of it fails with `DisposableImageRunError`.
  *
  * @since 0.1.0
  * @category models
@@ -76,23 +77,23 @@ export interface Any extends Inspectable {
   /** the lines of stdout, as `Output.lines` says; those of stderr: `Output.lines(process.stderr)` */
   readonly lines: Stream.Stream<string, Errors.OutputError>
   /** what the log says of this process alone: its `spawn`, what it wrote, its `exit` */
-  readonly events: Stream.Stream<Event, Errors.FollowError>
+  readonly events: Stream.Stream<Event, Errors.FollowError | Errors.DisposableImageRunError>
   /**
    * Waits for the end. It is never made up: `Unknown` when nobody reported one. So it is for a process beside the main
    * command that still runs when that ends, which ends the sandbox; where the run was cancelled or failed, both fail as
    * the run does.
    */
-  readonly exit: Effect.Effect<ExitStatus.ExitStatus, Errors.WaitError>
+  readonly exit: Effect.Effect<ExitStatus.ExitStatus, Errors.ProcessError>
   /** waits for the end; 128 + n for a signal, `undefined` where no code exists or none was reported */
-  readonly exitCode: Effect.Effect<number | undefined, Errors.WaitError>
+  readonly exitCode: Effect.Effect<number | undefined, Errors.ProcessError>
   /** asks the server now */
-  readonly isRunning: Effect.Effect<boolean, Errors.LookupError>
+  readonly isRunning: Effect.Effect<boolean, Errors.LookupError | Errors.DisposableImageRunError>
   /**
    * Sends a signal to the process and all that it has started, and does not wait for what comes of it: `exit` does.
    * Default: `SIGTERM`, as in `@effect/platform`. A process that has ended cannot be sent one: `ConflictError`, or
    * `NotFoundError` where the server has forgotten it. When an answer is lost, the signal is sent again.
    */
-  readonly kill: (signal?: Signal) => Effect.Effect<void, Errors.CancelError>
+  readonly kill: (signal?: Signal) => Effect.Effect<void, Errors.CancelError | Errors.DisposableImageRunError>
 }
 
 /**
@@ -114,9 +115,9 @@ export interface ExecOptions extends Pick<Environment, "env" | "cwd" | "uid" | "
  */
 export interface Process<out I extends Image = Image> extends Any {
   /** asks the server now; `changes` starts with that, and ends with the run */
-  readonly state: Subscribable<State, Errors.FollowError>
+  readonly state: Subscribable<State, Errors.FollowError | Errors.DisposableImageRunError>
   /** waits for the end; everything about it, output included (up to what the server kept: `truncated` says) */
-  readonly result: Effect.Effect<RunResult<I>, Errors.WaitError>
+  readonly result: Effect.Effect<RunResult<I>, Errors.ProcessError>
   /**
    * Lets go: closing the scope no longer cancels the run, and the run no longer counts against the limit of concurrent
    * runs. `Operations.attach` takes it back.

@@ -11,12 +11,19 @@ import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
 import type * as Ids from "../schemas/Ids.js"
-import type * as ContreeApi from "./ContreeApi.js"
+import type { Gated } from "./Machine.js"
 import * as Output from "./Output.js"
 import type { Any } from "./Process.js"
 import * as ProcessInput from "./ProcessInput.js"
 import type * as ProcessOutput from "./ProcessOutput.js"
 import { toEvent } from "./ProcessViews.js"
+
+/** Nothing of it once the gate is shut. */
+const gatedStream = <A, E>(
+  gate: Gated["gate"],
+  method: string,
+  self: Stream.Stream<A, E>
+): Stream.Stream<A, E | Errors.DisposableImageRunError> => Stream.unwrap(Effect.as(gate.check(method), self))
 
 /**
  * What differs from one to the other.
@@ -52,27 +59,42 @@ export class Base extends Inspectable.Class implements Any {
   readonly isRunning: Any["isRunning"]
   readonly kill: Any["kill"]
 
-  constructor(api: ContreeApi.Service, parts: Parts) {
+  constructor({ api, gate }: Pick<Gated, "api" | "gate">, parts: Parts) {
     super()
     const { operationId, spid } = parts
     const attributes = { "contree.operation": operationId, "contree.spid": spid }
-    const input = ProcessInput.make(api, { operationId, spid, isOpen: parts.isStdinOpen })
+    const input = ProcessInput.make({ api, gate }, { operationId, spid, isOpen: parts.isStdinOpen })
     this.operationId = operationId
     this.spid = spid
     this.stdin = input.stdin
     this.write = input.write
     this.end = input.end
-    this.output = parts.output(() => true)
-    this.stdout = Output.stdout(parts.output((stream) => stream === "stdout"))
-    this.stderr = Output.stderr(parts.output((stream) => stream === "stderr"))
+    const view = (name: string, wanted: (stream: ProcessOutput.Name) => boolean): Any["output"] =>
+      gatedStream(gate, `Process.${name}`, parts.output(wanted))
+    this.output = view("output", () => true)
+    this.stdout = Output.stdout(view("stdout", (stream) => stream === "stdout"))
+    this.stderr = Output.stderr(view("stderr", (stream) => stream === "stderr"))
     this.lines = Output.lines(this.stdout)
-    this.events = parts.events.pipe(Stream.filter((event) => event.spid === spid), Stream.map(toEvent))
-    this.exit = Effect.withSpan(parts.exit, "Contree.Process.exit", { attributes })
+    this.events = gatedStream(
+      gate,
+      "Process.events",
+      parts.events.pipe(Stream.filter((event) => event.spid === spid), Stream.map(toEvent))
+    )
+    this.exit = Effect.withSpan(Effect.zipRight(gate.check("Process.exit"), parts.exit), "Contree.Process.exit", {
+      attributes
+    })
     this.exitCode = Effect.map(this.exit, ExitStatus.toExitCode)
-    this.isRunning = Effect.withSpan(parts.isRunning, "Contree.Process.isRunning", { attributes })
+    this.isRunning = Effect.withSpan(
+      Effect.zipRight(gate.check("Process.isRunning"), parts.isRunning),
+      "Contree.Process.isRunning",
+      { attributes }
+    )
     this.kill = (signal: Signal = "SIGTERM") =>
       Effect.withSpan(
-        Effect.suspend(() => api.killSubprocess(operationId, spid, signal.replace(/^SIG/, ""))),
+        Effect.zipRight(
+          gate.check("Process.kill"),
+          Effect.suspend(() => api.killSubprocess(operationId, spid, signal.replace(/^SIG/, "")))
+        ),
         "Contree.Process.kill",
         { attributes }
       )

@@ -20,6 +20,7 @@ export const make = (deps: Gated, operationId: Ids.OperationId): Process["exec"]
   Effect.gen(function*() {
     const { api } = deps
     const method = "Process.exec"
+    yield* deps.gate.check(method)
     const request = yield* RunRequest.execSpec(method, command, options)
     yield* Effect.annotateCurrentSpan(
       "contree.command",
@@ -28,7 +29,7 @@ export const make = (deps: Gated, operationId: Ids.OperationId): Process["exec"]
     const { lifecycle, spid } = yield* launchIn(deps, method, operationId, request)
     yield* Effect.annotateCurrentSpan("contree.spid", spid)
     const views = SubprocessViews.make({ api, method: "Process", lifecycle, spid })
-    return new Base(api, { ...views, operationId, spid, isStdinOpen: options.stdin === "pipe" })
+    return new Base(deps, { ...views, operationId, spid, isStdinOpen: options.stdin === "pipe" })
   }).pipe(
     Effect.catchTag("GoneError", asConflict),
     Effect.withSpan("Contree.Process.exec", { attributes: { "contree.operation": operationId } })

@@ -11,14 +11,12 @@ import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import type * as Errors from "../schemas/Errors.js"
 import * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
-import type * as ContreeApi from "./ContreeApi.js"
 import type { Image } from "./Image.js"
 import type { Gated } from "./Machine.js"
 import type { Process, State } from "./Process.js"
 import { Base } from "./ProcessBase.js"
 import * as ProcessExec from "./ProcessExec.js"
 import * as Views from "./ProcessViews.js"
-import type { RunResult } from "./RunResult.js"
 import * as RunOutcome from "./RunOutcome.js"
 
 const stateOf = (status: Wire.OperationStatus | null | undefined): State => {
@@ -59,10 +57,13 @@ const advancing = <E>(self: Stream.Stream<State, E>): Stream.Stream<State, E> =>
   )
 
 const makeState = (
-  api: ContreeApi.Service,
+  { api, gate }: Gated,
   views: Views.Views
-): Subscribable.Subscribable<State, Errors.FollowError> => {
-  const get = Effect.map(api.getOperation(views.operationId), ({ status }) => stateOf(status))
+): Subscribable.Subscribable<State, Errors.FollowError | Errors.DisposableImageRunError> => {
+  const get = Effect.zipRight(
+    gate.check("Process.state"),
+    Effect.map(api.getOperation(views.operationId), ({ status }) => stateOf(status))
+  )
   const later = views.events.pipe(Stream.filterMap(stateFrom))
   const changes = Stream.unwrap(
     Effect.map(get, (now) => ranks[now] === 2 ? Stream.make(now) : advancing(Stream.concat(Stream.make(now), later)))
@@ -87,15 +88,15 @@ const once = <I extends Image>(toImage: RunOutcome.ToImage<I>): RunOutcome.ToIma
 
 class ProcessImpl<I extends Image> extends Base implements Process<I> {
   readonly state: Process<I>["state"]
-  readonly result: Effect.Effect<RunResult<I>, Errors.WaitError>
+  readonly result: Process<I>["result"]
   readonly detach: Process<I>["detach"]
   readonly exec: Process<I>["exec"]
 
   constructor(deps: Gated, options: Options<I>, views: Views.Views) {
-    const { api } = deps
+    const { api, gate } = deps
     const { lifecycle, toImage } = options
     const { operationId } = lifecycle
-    super(api, {
+    super(deps, {
       operationId,
       spid: Ids.Spid.make(1),
       isStdinOpen: options.isStdinOpen,
@@ -104,8 +105,9 @@ class ProcessImpl<I extends Image> extends Base implements Process<I> {
       exit: Effect.map(views.ending, ({ exit }) => exit),
       isRunning: Effect.map(api.getOperation(operationId), ({ status }) => !Wire.isTerminal(status))
     })
-    this.state = makeState(api, views)
-    this.result = RunOutcome.capture({ method: "Process.result", views, toImage: once(toImage) }).pipe(
+    this.state = makeState(deps, views)
+    this.result = gate.check("Process.result").pipe(
+      Effect.zipRight(RunOutcome.capture({ method: "Process.result", views, toImage: once(toImage) })),
       Effect.withSpan("Contree.Process.result", { attributes: { "contree.operation": operationId } })
     )
     this.detach = Effect.as(lifecycle.detached, operationId)

@@ -8,7 +8,7 @@ import * as Sink from "effect/Sink"
 import * as StdinPieces from "../internal/StdinPieces.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
-import type * as ContreeApi from "./ContreeApi.js"
+import type { Gated } from "./Machine.js"
 import type { Any } from "./Process.js"
 
 /**
@@ -44,7 +44,7 @@ const utf8 = new TextEncoder()
  * @internal
  */
 export const make = (
-  api: ContreeApi.Service,
+  { api, gate }: Pick<Gated, "api" | "gate">,
   { isOpen, operationId, spid }: {
     readonly operationId: Ids.OperationId
     readonly spid: Ids.Spid
@@ -72,12 +72,12 @@ export const make = (
   /** all of them, with nothing of anybody else between */
   const sendAll = (values: Iterable<Uint8Array>): Effect.Effect<void, Errors.WriteError> =>
     lock.withPermits(1)(
-      Effect.suspend(() =>
-        hasEnded ? refused : Effect.forEach(StdinPieces.cut(values), (piece) => send(piece, false), { discard: true })
-      )
+      Effect.flatMap(gate.check("Process.write"), () =>
+        hasEnded ? refused : Effect.forEach(StdinPieces.cut(values), (piece) =>
+          send(piece, false), { discard: true }))
     )
 
-  const end: Any["end"] = lock.withPermits(1)(Effect.suspend(() => {
+  const end: Any["end"] = lock.withPermits(1)(Effect.flatMap(gate.check("Process.end"), () => {
     if (hasEnded) return Effect.void
     return Effect.tap(send(new Uint8Array(0), true), () =>
       Effect.sync(() => {

@@ -21,6 +21,7 @@ import type { Image } from "./Image.js"
 import * as Output from "./Output.js"
 import type { Item } from "./ProcessOutput.js"
 import type * as Views from "./ProcessViews.js"
+import * as RunResources from "./RunResources.js"
 import type { Resources, RunResult } from "./RunResult.js"
 
 type Name = "stdout" | "stderr"
@@ -81,28 +82,6 @@ class RunResultImpl<I extends Image> extends Inspectable.Class implements RunRes
       operationId: this.operationId
     }
   }
-}
-
-const known = (value: number | null | undefined): value is number =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0
-
-const resourcesOf = ({ event, operation }: Views.Ending): Option.Option<Resources> => {
-  const wire = resultOf(operation)?.resources
-  if (known(wire?.user_cpu_time) && known(wire.system_cpu_time) && known(wire.max_rss)) {
-    return Option.some({
-      userCpu: Duration.seconds(wire.user_cpu_time),
-      systemCpu: Duration.seconds(wire.system_cpu_time),
-      maxRss: wire.max_rss
-    })
-  }
-  const seen = event?.resources
-  return known(seen?.user_time_us) && known(seen.sys_time_us) && known(seen.max_rss_kb)
-    ? Option.some({
-      userCpu: Duration.micros(BigInt(seen.user_time_us)),
-      systemCpu: Duration.micros(BigInt(seen.sys_time_us)),
-      maxRss: seen.max_rss_kb
-    })
-    : Option.none()
 }
 
 /**
@@ -187,9 +166,9 @@ export const capture = <I extends Image, E>(options: {
     const say = (description: string) =>
       new Errors.FailedOperationError({ method, operationId: operation.uuid, description, exit: ending.exit, ...tails })
     const image = yield* options.toImage(operation, { exit: ending.exit, tails }, say)
-    const elapsed = known(operation.duration)
+    const elapsed = RunResources.known(operation.duration)
       ? Duration.seconds(operation.duration)
-      : known(wire?.resources?.elapsed_time)
+      : RunResources.known(wire?.resources?.elapsed_time)
       ? Duration.seconds(wire.resources.elapsed_time)
       : Duration.millis((yield* Clock.currentTimeMillis) - begun)
     return new RunResultImpl<I>({
@@ -199,8 +178,8 @@ export const capture = <I extends Image, E>(options: {
       stdout: out.captured,
       stderr: err.captured,
       elapsed,
-      resources: resourcesOf(ending),
-      cost: Option.liftPredicate(known)(wire?.resources?.cost)
+      resources: RunResources.make(wire, ending.event),
+      cost: Option.liftPredicate(RunResources.known)(wire?.resources?.cost)
     })
   })
 

@@ -98,8 +98,8 @@ export const tag = (method: string, value: string): Checked<Ids.Tag> =>
     ? Either.right(value)
     : refuse(method, "tag", `expected 1 to 256 of A-Z a-z 0-9 _ - . : /, got ${JSON.stringify(value.slice(0, 300))}`)
 
-const environment = (method: string, env: Environment["env"]): Checked<Record<string, string>> => {
-  const out: Record<string, string> = Object.create(null)
+const environment = (method: string, env: Environment["env"]): Checked<Record<string, string | null>> => {
+  const out: Record<string, string | null> = Object.create(null)
   for (const [name, value] of Object.entries(env ?? {})) {
     if (value === undefined) continue
     if (name === "" || /[=\0]/.test(name)) {
@@ -110,7 +110,7 @@ const environment = (method: string, env: Environment["env"]): Checked<Record<st
       )
     }
     const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
-    if (text.includes("\0")) return refuse(method, `env.${name}`, "the value has a NUL character")
+    if (text?.includes("\0")) return refuse(method, `env.${name}`, "the value has a NUL character")
     out[name] = text
   }
   return Either.right(out)

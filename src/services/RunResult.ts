@@ -15,7 +15,7 @@ import type { Image } from "./Image.js"
 import type * as Output from "./Output.js"
 
 /**
- * What the command used. `maxRss` in KiB.
+ * What the command used, as the system of the sandbox counts it (`getrusage`). What the server does not measure is none.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,28 @@ import type * as Output from "./Output.js"
 export interface Resources {
   readonly userCpu: Duration.Duration
   readonly systemCpu: Duration.Duration
+  /** in KiB */
   readonly maxRss: number
+  /** from the command's start to its end */
+  readonly elapsed: Option.Option<Duration.Duration>
+  /** the same by a clock that nobody sets */
+  readonly monotonic: Option.Option<Duration.Duration>
+  /** without reading from a disk */
+  readonly pageFaults: Option.Option<number>
+  /** with reading from a disk */
+  readonly pageFaultsIo: Option.Option<number>
+  /** how often a file system was read from */
+  readonly blockInput: Option.Option<number>
+  /** how often a file system was written to */
+  readonly blockOutput: Option.Option<number>
+  /** how often it waited for something */
+  readonly voluntarySwitches: Option.Option<number>
+  /** how often its time was over */
+  readonly involuntarySwitches: Option.Option<number>
+  readonly sharedMemory: Option.Option<number>
+  readonly unsharedMemory: Option.Option<number>
+  readonly swaps: Option.Option<number>
+  readonly signals: Option.Option<number>
 }
 
 /**

@@ -4,7 +4,7 @@ import { Chunk, DateTime, Effect, HashMap, Option, Stream } from "effect"
 import { Command, File, Files, Ids, Images, Operations } from "effect-contree"
 import type { Contree } from "effect-contree"
 import { commands } from "./commands.js"
-import { base, built } from "./running.js"
+import { base, BaseImage, built } from "./running.js"
 
 const nobody = "00000000-0000-4000-8000-ffffffffffff"
 
@@ -40,7 +40,9 @@ export const images = (it: Vitest.MethodsNonLive<Contree.Contree, true>): void =
         branch.readText("/data/f"))
       expect(texts).toEqual(["base\na\n", "base\nits b\n", "base\nc\n"])
       expect(
-        new Set(branches.map((branch) => branch.id.value)).size
+        new Set(branches.map((branch) =>
+          branch.id.value
+        )).size
       ).toBe(3)
       expect((yield* parent.run(commands.readF)).stdout.text).toBe("base\n")
     }))
@@ -231,8 +233,9 @@ export const images = (it: Vitest.MethodsNonLive<Contree.Contree, true>): void =
   it.effect("an image that is there under its name is not imported; one that no registry has is a failed import", () =>
     Effect.gen(function*() {
       const all = yield* Images.Images
-      const there = yield* all.oci("busybox:latest")
-      expect(there.id.value).toBe((yield* all.use("busybox:latest", { strict: true })).id.value)
+      const baseName = yield* BaseImage
+      const there = yield* all.oci(baseName)
+      expect(there.id.value).toBe((yield* all.use(baseName, { strict: true })).id.value)
       const error = yield* Effect.flip(all.importFrom("localhost:1/behaviour/nothing:1"))
       if (error._tag === "ServerError" && error.status === 501) {
         return console.log(`  not offered by this service yet: ${error.message}`)

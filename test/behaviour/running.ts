@@ -1,12 +1,20 @@
 import type { Vitest } from "@effect/vitest"
 import { expect } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, Option, Sink, Stream } from "effect"
+import { Chunk, Context, Effect, Exit, Fiber, Option, Sink, Stream } from "effect"
 import { Command, Images, Operations } from "effect-contree"
 import type { Contree, Image } from "effect-contree"
 import { eventually } from "../support/engine.js"
 import { commands } from "./commands.js"
 
-export const base = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
+/** What the commands of the suite run in: an image with a shell and the usual programs. */
+export class BaseImage extends Context.Reference<BaseImage>()("test/BaseImage", {
+  defaultValue: () => "busybox:latest"
+}) {}
+
+export const base = Effect.flatMap(
+  Effect.all([Images.Images, BaseImage]),
+  ([images, name]) => images.use(name)
+)
 
 /** an image with `/data/f` in it */
 export const built = Effect.flatMap(

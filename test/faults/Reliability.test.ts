@@ -16,5 +16,10 @@ it.live("a few runs under seeded faults end as their scripts say", () =>
 it.live("a few runs interrupted at seeded moments leave nothing", () =>
   Effect.gen(function*() {
     const outcome = yield* Interrupted.all({ seed: 1, count: 24, concurrency: 6 })
-    expect([outcome.stillRunning, outcome.fibersLeft]).toEqual([0, 0])
+    expect([outcome.stillRunning, outcome.fibersLeft, outcome.resourcesLeft]).toEqual([0, 0, []])
+    // some were interrupted before their spawn left, and all that had begun have an end
+    expect(outcome.interrupted).toBe(24)
+    expect(outcome.begun).toBeGreaterThan(0)
+    expect(outcome.begun).toBeLessThanOrEqual(24)
+    expect(Object.values(outcome.ended).reduce((sum, n) => sum + n, 0)).toBe(outcome.begun)
   }))

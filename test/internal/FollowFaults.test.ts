@@ -91,14 +91,26 @@ describe("the order of a log", () => {
       }
     }))
 
+  const without = (made: Started, left: ReadonlyArray<number>): Follow.Source => {
+    made.operation.status = "EXECUTING"
+    return changed(made, (all) => all.filter((event) => !left.includes(event.id)))
+  }
+
   it.effect("a log that leaves numbers out is asked for them once, and then taken as it is", () =>
     Effect.gen(function*() {
-      for (const left of [[0], [2, 4], [0, 1, 3, 5]]) {
+      for (const left of [[0], [1], [0, 1]]) {
         const made = yield* fresh(whole)
-        made.operation.status = "EXECUTING"
-        const events = yield* read(changed(made, (all) => all.filter((event) => !left.includes(event.id))))
+        const events = yield* read(without(made, left))
         expect(events.map((e) => e.id)).toEqual([0, 1, 2, 3, 4, 5, 6].filter((id) => !left.includes(id)))
         expect(made.fake.named("operationEvents").length).toBe(2)
+      }
+    }))
+
+  it.effect("but not where the status knows of more output than it gave", () =>
+    Effect.gen(function*() {
+      for (const left of [[2, 4], [0, 1, 3, 5]]) {
+        const error = yield* Effect.flip(read(without(yield* fresh(whole), left)))
+        expect(error).toMatchObject({ _tag: "EventStreamError", message: expect.stringContaining("more of stdout") })
       }
     }))
 

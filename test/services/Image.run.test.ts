@@ -551,7 +551,8 @@ describe("the life of a run", () => {
       fake.before.delete("cancelOperation")
       for (const error of [new Errors.ServerError({ method: "x" }), new Errors.ConflictError({ method: "x" })]) {
         fake.failures.set("cancelOperation", [error])
-        yield* Effect.scoped(image.start(cmd))
+        // it ends by itself just before
+        yield* Effect.scoped(Effect.tap(image.start(cmd), () => Effect.sync(() => fake.operations.at(-1)!.exit(0))))
       }
       expect(fake.named("cancelOperation").length).toBe(3)
     }))

@@ -205,7 +205,7 @@ export class FakeOperation {
   }
   #repr(stream: "stdout" | "stderr") {
     return {
-      ...StreamRepr.fromBytes(Uint8Array.from(this.#out[stream].flatMap((b) => [...b]))),
+      ...StreamRepr.fromBytes(Buffer.concat(this.#out[stream])),
       truncated: this.#truncated[stream]
     }
   }

@@ -70,6 +70,9 @@ const Retry = Schema.TaggedStruct("Retry", { millis })
 /** The answer is whole, and then the connection is closed though it was to be kept: the next request meets it dead. */
 const CloseIdle = Schema.TaggedStruct("CloseIdle", {})
 
+/** Nobody is there any more: every connection is reset, and for so long a new one is refused. */
+const Unreachable = Schema.TaggedStruct("Unreachable", { millis })
+
 /**
  * One thing that goes wrong with one request. Bytes are of the body as the target sent it, before any compression.
  *
@@ -91,7 +94,8 @@ export const Fault = Schema.Union(
   ReorderFrames,
   SseError,
   Retry,
-  CloseIdle
+  CloseIdle,
+  Unreachable
 )
 
 /**

@@ -50,7 +50,9 @@ export class Exchanges {
   constructor(
     private readonly target: string,
     private readonly script: Script,
-    private readonly fork: (self: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+    private readonly fork: (self: Effect.Effect<void>) => Fiber.RuntimeFiber<void>,
+    /** stops listening, cuts what is there, and listens again after so long */
+    private readonly vanish: (millis: number) => void
   ) {}
 
   /** ends what is still held up */
@@ -75,6 +77,8 @@ export class Exchanges {
     switch (fault?._tag) {
       case "Refuse":
         return void request.socket.resetAndDestroy()
+      case "Unreachable":
+        return this.vanish(fault.millis)
       case "HalfOpen":
         return void request.resume()
       case "ResetAfterBody":

@@ -107,6 +107,40 @@ const listening = (server: Http.Server): Effect.Effect<string, EngineError> =>
     })
   })
 
+/** the time between two tries to have a port again */
+const retryMillis = 20
+
+/** Lets nobody in for a while, on the port that it has; the returned function ends that for good. */
+const vanishing = (
+  server: Http.Server
+): { readonly vanish: (millis: number) => void; readonly stop: Effect.Effect<void> } => {
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const back = (port: number): void => {
+    if (isOver) return
+    // somebody else may have been given it meanwhile
+    server.once("error", () => {
+      timer = setTimeout(() => back(port), retryMillis)
+    })
+    server.listen(port, "127.0.0.1", () => server.removeAllListeners("error"))
+  }
+  return {
+    vanish: (millis) => {
+      const address = server.address()
+      // it is away already: only what is still there is cut
+      if (address !== null && typeof address === "object") {
+        server.close()
+        timer = setTimeout(() => back(address.port), millis)
+      }
+      server.closeAllConnections()
+    },
+    stop: Effect.sync(() => {
+      isOver = true
+      clearTimeout(timer)
+    })
+  }
+}
+
 const closed = (server: Http.Server): Effect.Effect<void> =>
   Effect.async((resume) => {
     server.close(() => resume(Effect.void))
@@ -151,9 +185,11 @@ export const make = (options: {
 }): Effect.Effect<Proxy, EngineError, Scope.Scope> =>
   Effect.gen(function*() {
     const runtime = yield* Effect.runtime<never>()
-    const exchanges = new Exchanges(options.target, options.script, Runtime.runFork(runtime))
-    const server = Http.createServer({ keepAliveTimeout: 60_000 }, exchanges.handle)
-    yield* Effect.addFinalizer(() => Effect.zipRight(closed(server), exchanges.close))
+    const server = Http.createServer({ keepAliveTimeout: 60_000 })
+    const { stop, vanish } = vanishing(server)
+    const exchanges = new Exchanges(options.target, options.script, Runtime.runFork(runtime), vanish)
+    server.on("request", exchanges.handle)
+    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.zipRight(stop, closed(server)), exchanges.close))
     const url = yield* listening(server)
     return { url, seen: Effect.sync(() => [...exchanges.seen]) }
   })

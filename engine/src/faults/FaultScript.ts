@@ -35,7 +35,7 @@ const how = ["reset", "close"] as const
 /** what a follower must get over, one connection at a time */
 const ofEvents = (next: Next, length: number): Fault => {
   const bytes = next(length)
-  switch (next(13)) {
+  switch (next(14)) {
     case 0:
       return { _tag: "Refuse" }
     case 1:
@@ -59,6 +59,8 @@ const ofEvents = (next: Next, length: number): Fault => {
       return { _tag: "CloseIdle" }
     case 11:
       return { _tag: "HalfOpen" }
+    case 12:
+      return { _tag: "Unreachable", millis: 20 + next(300) }
     default:
       return { _tag: "Drip", bytes: 64 * 1024, millis: 1 + next(10) }
   }
@@ -82,8 +84,11 @@ const ofOperation = (next: Next): Fault => {
   }
 }
 
-/** after these nobody knows whether the run began: it must not be asked for again */
-const fatalToSpawn = (next: Next): Fault => {
+/**
+ * After most of these nobody knows whether the run began, and it must not be asked for again. An answer whose body breaks
+ * off has named the run in its `Location`.
+ */
+const hardOnSpawn = (next: Next): Fault => {
   switch (next(7)) {
     case 0:
       return { _tag: "Refuse" }
@@ -128,7 +133,7 @@ const rulesOf = (next: Next, length: number): ReadonlyArray<Rule> => {
     return [{ route: "operation", nth: 0, onwards: true, fault: { _tag: "Status", status } }]
   }
   const rules: Array<Rule> = []
-  if (next(5) === 0) rules.push({ route: "spawn", nth: 0, fault: fatalToSpawn(next) })
+  if (next(5) === 0) rules.push({ route: "spawn", nth: 0, fault: hardOnSpawn(next) })
   else if (next(2) === 0) rules.push(...harmlessToSpawn(next))
   const breaks = next(6)
   for (let nth = 0; nth < breaks; nth++) rules.push({ route: "events", nth, fault: ofEvents(next, length) })
@@ -160,8 +165,10 @@ export const generate = (seed: number, options: { readonly length?: number | und
 
 const saysLater = (fault: Fault): boolean => fault._tag === "Status" && (fault.status === 425 || fault.status === 429)
 
+const harmless: ReadonlyArray<Fault["_tag"]> = ["Delay", "Drip", "CloseIdle", "Cut", "TruncateGzip", "Stall"]
+
 const isFatalToSpawn = ({ fault, route }: Rule): boolean =>
-  route === "spawn" && !saysLater(fault) && !["Delay", "Drip", "CloseIdle"].includes(fault._tag)
+  route === "spawn" && !saysLater(fault) && !harmless.includes(fault._tag)
 
 const isFatalToReads = ({ fault, onwards, route }: Rule): boolean =>
   route === "operation" && onwards === true && fault._tag === "Status"

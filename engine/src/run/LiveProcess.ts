@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { ProcessHandle } from "../box/Box.js"
 import type { EventLogError, Writer } from "./EventLog.js"
 import * as OutputCut from "./OutputCut.js"
@@ -30,7 +31,8 @@ export interface LiveProcess {
   readonly spid: number
   /**
    * Feeds its standard input, in the order of the calls, and waits until the pipe took all of it. An interruption stops
-   * between two pieces of 64 KiB. 409 when the input is closed or the process is over; a process that ends, or closes its
+   * between two pieces of 64 KiB: the one that is on its way stays so, and whoever writes next waits for it. So a process
+   * that does not read holds one piece in memory, however often clients give up and write again. 409 when the input is closed or the process is over; a process that ends, or closes its
    * input, with some of it unread is no failure.
    */
   readonly write: (input: Input) => Effect.Effect<void, Refusal | EventLogError>
@@ -59,6 +61,8 @@ export const make = (options: {
   const cut = OutputCut.make(options.truncateAt)
   // two writers must not mix their pieces
   const turn = Effect.unsafeMakeSemaphore(1)
+  // the pipe has taken what it was given last, also what was given by somebody who has gone
+  const room = Effect.unsafeMakeSemaphore(1)
   let closed = !options.isOpen
   let over = false
 
@@ -68,27 +72,50 @@ export const make = (options: {
     return closed ? Effect.fail(conflict(`the input of process ${spid} is closed`)) : Effect.void
   })
 
-  // false: it reads no more
-  const feed = (bytes: Uint8Array, close: boolean): Effect.Effect<boolean> =>
-    Effect.match(handle.writeStdin(bytes, close), { onFailure: () => false, onSuccess: () => true })
+  const feed = (bytes: Uint8Array, close: boolean): Effect.Effect<void> =>
+    Effect.catchAll(handle.writeStdin(bytes, close), () =>
+      Effect.sync(() => {
+        // it reads no more
+        closed = true
+      }))
+
+  /** Waits for room, logs it, gives it, and waits until it is taken; from the log on, it is given whoever waits. */
+  const give = <E>(
+    bytes: Uint8Array,
+    close: boolean,
+    allowed: Effect.Effect<boolean, E>
+  ): Effect.Effect<void, E | EventLogError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        yield* restore(room.take(1))
+        // before it is given: what the process answers comes after it in the log
+        const logged = Effect.tap(allowed, (isAllowed) =>
+          isAllowed
+            ? Effect.forEach(cut.take(bytes), (chunk) => writer.append("stdin", spid, { ...chunk }), { discard: true })
+            : Effect.void)
+        if (!(yield* Effect.onError(logged, () => room.release(1)))) return yield* Effect.asVoid(room.release(1))
+        if (close) closed = true
+        const giving = yield* Effect.forkDaemon(
+          Effect.interruptible(Effect.ensuring(feed(bytes, close), room.release(1)))
+        )
+        yield* restore(Fiber.join(giving))
+      })
+    )
 
   const write: LiveProcess["write"] = ({ bytes, close }) =>
     turn.withPermits(1)(Effect.gen(function*() {
       yield* check
+      // it may have ended with the input of others still open, who would read what was meant for it
+      const isThere = Effect.sync(() => !over && !closed)
       for (let at = 0; at < bytes.length; at += OutputCut.chunkBytes) {
-        const piece = bytes.subarray(at, at + OutputCut.chunkBytes)
-        // before it is given: what the process answers comes after it in the log
-        for (const chunk of cut.take(piece)) yield* writer.append("stdin", spid, { ...chunk })
-        if (!(yield* feed(piece, false))) {
-          closed = true
-          return
-        }
-        // it may have ended with the input of others still open, who would read what was meant for it
-        if (over) return
+        // nothing of it is given yet: what ended while it waited is refused
+        yield* give(
+          bytes.subarray(at, at + OutputCut.chunkBytes),
+          false,
+          at === 0 ? Effect.as(check, true) : isThere
+        )
       }
-      if (!close) return
-      closed = true
-      yield* feed(none, true)
+      if (close) yield* give(none, true, isThere)
     }))
 
   return {

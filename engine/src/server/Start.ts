@@ -6,20 +6,20 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { homedir } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import { statSync } from "node:fs"
+import { join, resolve } from "node:path"
 import * as Box from "../box/Box.js"
 import { EngineError } from "../EngineError.js"
 import * as BlobCache from "../oci/BlobCache.js"
 import * as EventLog from "../run/EventLog.js"
 import * as Importer from "../run/Importer.js"
 import * as Runner from "../run/Runner.js"
+import { defaultStore } from "../store/DefaultStore.js"
 import * as Store from "../store/Store.js"
+import type { Engine } from "./Engine.js"
 import * as Server from "./Server.js"
 
 /**
@@ -84,18 +84,15 @@ export const defaults = {
   idleMillis: 120_000
 } as const
 
-/**
- * Where the store is when nobody says. `XDG_DATA_HOME` counts only when it is absolute, as its specification says.
- *
- * @since 0.1.0
- * @category defaults
- */
-export const defaultStore: Effect.Effect<string> = Config.option(Config.string("XDG_DATA_HOME")).pipe(
-  Effect.map(Option.filter(isAbsolute)),
-  Effect.catchAll(() => Effect.succeed(Option.none<string>())),
-  Effect.map(Option.getOrElse(() => join(homedir(), ".local", "share"))),
-  Effect.map((base) => join(base, "effect-contree"))
-)
+export {
+  /**
+   * Where the store is when nobody says.
+   *
+   * @since 0.1.0
+   * @category defaults
+   */
+  defaultStore
+} from "../store/DefaultStore.js"
 
 /** How registries are asked. What the engine's own traces are called is nothing to them. */
 const registryClient = Effect.map(HttpClient.HttpClient, HttpClient.withTracerPropagation(false)).pipe(
@@ -119,6 +116,34 @@ const listenComplaint = ({ host = "127.0.0.1", port = 0, token }: Options): stri
     "whoever has the token runs commands here as you do: give a token of your own, that you can keep and hand out"
 }
 
+const isFolder = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+const registryPattern = /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::([0-9]{1,5}))?$/
+
+const isRegistry = (text: string): boolean => {
+  const match = registryPattern.exec(text)
+  return match !== null && (match[1] === undefined || (Number(match[1]) >= 1 && Number(match[1]) <= 65_535))
+}
+
+const importComplaint = ({ insecureRegistries = [], localImages = [] }: Options): string | undefined => {
+  const folder = localImages.find((path) => path === "" || path.includes("\0") || !isFolder(resolve(path)))
+  if (folder !== undefined) {
+    return `localImages names ${
+      JSON.stringify(folder)
+    }, which is no folder of this machine: make it first, or leave it out`
+  }
+  const registry = insecureRegistries.find((name) => !isRegistry(name))
+  return registry === undefined
+    ? undefined
+    : `insecureRegistries names ${JSON.stringify(registry)}: give host or host:port, as it stands in references`
+}
+
 const complaint = (options: Options): string | undefined => {
   const { concurrency = defaults.concurrency, maxUploadBytes = defaults.maxUploadBytes } = options
   const { idleMillis = defaults.idleMillis, keepAliveMillis = defaults.keepAliveMillis } = options
@@ -127,7 +152,7 @@ const complaint = (options: Options): string | undefined => {
   // what Node's timers take
   if (!(idleMillis > 0 && idleMillis <= 2_147_483_647)) return `idleMillis is ${idleMillis}: give 1 to 2147483647`
   return keepAliveMillis > 0 && keepAliveMillis < idleMillis
-    ? listenComplaint(options)
+    ? listenComplaint(options) ?? importComplaint(options)
     : `keepAliveMillis is ${keepAliveMillis}: give more than 0, and less than idleMillis (${idleMillis}), or streams of ` +
       "events that have nothing to say are cut"
 }
@@ -144,24 +169,42 @@ const check = (options: Options): Effect.Effect<void, EngineError> => {
 }
 
 /**
- * Opens the store, looks at the machine, and listens. When the scope closes, runs are stopped first and their operations
- * end `FAILED` with "engine stopped"; then connections, then the store.
+ * What there is without looking at the machine: enough for imports.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Opened = Pick<Engine, "store" | "log">
+
+/**
+ * Opens the store. Fails where an option is wrong, whatever part it is for.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const start = (options: Options = {}): Effect.Effect<Server.Address, EngineError, Scope.Scope> =>
+export const open = (options: Options = {}): Effect.Effect<Opened, EngineError, Scope.Scope> =>
   inRealTime(Effect.gen(function*() {
     yield* check(options)
     const path = resolve(options.store ?? (yield* defaultStore))
-    const concurrency = options.concurrency ?? defaults.concurrency
     const store = yield* Store.open({ path, images: options.images })
-    const launcher = yield* Box.make({ store: store.path })
     const log = yield* EventLog.make(join(store.path, "events")).pipe(
       Effect.mapError((error) => new EngineError({ reason: "StoreUnusable", description: error.description }))
     )
-    const runner = yield* Runner.make({ store, launcher, log, concurrency })
-    const importer = yield* Importer.make({
+    return { store, log }
+  }))
+
+/**
+ * What imports images into an open store. When the scope closes, imports are stopped first.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const importer = (
+  { log, store }: Opened,
+  options: Pick<Options, "insecureRegistries" | "localImages">
+): Effect.Effect<Importer.Importer, never, Scope.Scope> =>
+  inRealTime(Effect.gen(function*() {
+    return yield* Importer.make({
       store,
       log,
       blobs: BlobCache.make(store.path, store.scratch),
@@ -169,18 +212,49 @@ export const start = (options: Options = {}): Effect.Effect<Server.Address, Engi
       insecure: options.insecureRegistries ?? [],
       localImages: (options.localImages ?? []).map((folder) => resolve(folder))
     })
-    const address = yield* Server.start({
+  }))
+
+/**
+ * Opens the store and looks at the machine: an engine that nobody listens for. When the scope closes, runs and imports are
+ * stopped first and their operations end `FAILED` with "engine stopped".
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const parts = (options: Options = {}): Effect.Effect<Engine, EngineError, Scope.Scope> =>
+  inRealTime(Effect.gen(function*() {
+    const concurrency = options.concurrency ?? defaults.concurrency
+    const { log, store } = yield* open(options)
+    const launcher = yield* Box.make({ store: store.path })
+    return {
       store,
       launcher,
-      runner,
-      importer,
+      runner: yield* Runner.make({ store, launcher, log, concurrency }),
+      importer: yield* importer({ log, store }, options),
       log,
       concurrency,
       maxUploadBytes: options.maxUploadBytes ?? defaults.maxUploadBytes,
       keepAliveMillis: options.keepAliveMillis ?? defaults.keepAliveMillis,
       network: options.network ?? defaults.network
-    }, { idleMillis: options.idleMillis, host: options.host, port: options.port, token: options.token })
+    }
+  }))
+
+/**
+ * `parts`, and listens. When the scope closes, runs are stopped first, as there; then connections, then the store.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const start = (options: Options = {}): Effect.Effect<Server.Address, EngineError, Scope.Scope> =>
+  inRealTime(Effect.gen(function*() {
+    const engine = yield* parts(options)
+    const address = yield* Server.start(
+      engine,
+      { idleMillis: options.idleMillis, host: options.host, port: options.port, token: options.token }
+    )
     // before the connections go, so that whoever follows a run still reads its end
-    yield* Effect.addFinalizer(() => Effect.all([runner.close, importer.close], { concurrency: "unbounded" }))
+    yield* Effect.addFinalizer(() =>
+      Effect.all([engine.runner.close, engine.importer.close], { concurrency: "unbounded" })
+    )
     return address
   }))

@@ -144,6 +144,18 @@ describe("the proxy", () => {
       expect((yield* spawned).status).toBe(201)
     }))
 
+  it.scopedLive("is not there for a while, and then on the same port again", () =>
+    Effect.gen(function*() {
+      const { real, spawn: spawned } = yield* through([spawn({ _tag: "Unreachable", millis: 300 })])
+      expect(yield* spawned).toMatchObject({ complete: false, code: "ECONNRESET" })
+      let answer = yield* spawned
+      expect(answer).toMatchObject({ complete: false, code: "ECONNREFUSED" })
+      while (answer.code === "ECONNREFUSED") answer = yield* spawned
+      expect(answer).toMatchObject({ status: 201, complete: true })
+      // what was refused came to nobody
+      expect(real.bodies).toHaveLength(1)
+    }))
+
   it.scopedLive("drops an answer after the target did what it was asked for", () =>
     Effect.gen(function*() {
       const { proxy, real, spawn: spawned } = yield* through([spawn({ _tag: "DropAnswer" })])
@@ -291,7 +303,7 @@ describe("scripts", () => {
     const decode = Schema.decodeUnknownSync(Script)
     for (const script of all) expect(decode(JSON.parse(JSON.stringify(script)))).toEqual(script)
     const used = new Set(all.flatMap(({ rules }) => rules.map(({ fault }) => fault._tag)))
-    expect(used.size).toBe(15)
+    expect(used.size).toBe(16)
     const recoverable = all.filter(FaultProxy.isRecoverable).length
     expect(recoverable).toBeGreaterThan(300)
     expect(recoverable).toBeLessThan(450)

@@ -22,16 +22,36 @@ describe("options", () => {
     [{ host: "::" }, "InvalidOption", "host"],
     [{ host: "127.0.0.1.example" }, "InvalidOption", "host"],
     [{ token: Redacted.make("") }, "InvalidOption", "token"],
-    [{ token: Redacted.make("two words") }, "InvalidOption", "token"]
+    [{ token: Redacted.make("two words") }, "InvalidOption", "token"],
+    [{ localImages: [""] }, "InvalidOption", "localImages"],
+    [{ localImages: ["/", "/nowhere/at/all"] }, "InvalidOption", "localImages"],
+    [{ localImages: ["/proc/self/status"] }, "InvalidOption", "localImages"],
+    [{ insecureRegistries: [""] }, "InvalidOption", "insecureRegistries"],
+    [{ insecureRegistries: ["http://registry"] }, "InvalidOption", "insecureRegistries"],
+    [{ insecureRegistries: ["registry:0"] }, "InvalidOption", "insecureRegistries"],
+    [{ insecureRegistries: ["registry:5000", "registry:65536"] }, "InvalidOption", "insecureRegistries"],
+    [{ insecureRegistries: ["registry/app"] }, "InvalidOption", "insecureRegistries"]
   ]
   for (const [options, reason, name] of cases) {
     it.scopedLive(`${JSON.stringify(options)} is refused before anything is made`, () =>
       Effect.gen(function*() {
         // a store that cannot be: were the option not looked at first, this would be the complaint
         const error = yield* Effect.flip(Start.start({ store: "/dev/null/store", ...options }))
-        expect([error.reason, error.description]).toEqual([reason, expect.stringContaining(`option ${name} is`)])
+        expect([error.reason, error.description]).toEqual([reason, expect.stringMatching(new RegExp(`option ${name} (is|names)`))])
       }))
   }
+})
+
+describe("registries and folders", () => {
+  it.scopedLive("of any well-formed name are taken", () =>
+    Effect.gen(function*() {
+      const insecureRegistries = ["registry", "registry.example:5000", "127.0.0.1:5000", "[::1]:5000", "[::1]"]
+      const error = yield* Effect.flip(
+        Start.start({ store: "/dev/null/store", localImages: ["/", "."], insecureRegistries })
+      )
+      // all that is wrong is the store
+      expect(error.reason).toBe("StoreUnusable")
+    }))
 })
 
 describe("failures", () => {

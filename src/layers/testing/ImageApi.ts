@@ -3,19 +3,19 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../schemas/Errors.js"
+import type * as Ids from "../../schemas/Ids.js"
 import type * as Wire from "../../schemas/Wire.js"
 import type { Service } from "../../services/ContreeApi.js"
 import { badRequest, notFound, unprocessable } from "./Answers.js"
 import * as Grep from "./Grep.js"
 import type { Row } from "./ImageTable.js"
 import { toWire } from "./ImageTable.js"
+import * as Imports from "./Imports.js"
 import * as Moment from "./Moment.js"
-import { Operation } from "./Operation.js"
 import * as Tar from "./Tar.js"
 import * as Tree from "./Tree.js"
 import type { World } from "./World.js"
@@ -104,30 +104,12 @@ export const make = (current: () => World): Pick<Service, Methods> => {
           ? Effect.void
           : notFound("deleteImageTag", `image ${id} has no tag ${tag ?? ""}`)),
 
-    // It is over at once, as with an image that a service has already: who waits finds the end there.
     importImage: (request) =>
-      Effect.gen(function*() {
-        const { images, operations, serial } = current()
-        const now = yield* Clock.currentTimeMillis
-        const { tag } = request
-        if (typeof tag === "string" && !isTag(tag)) {
-          return yield* badRequest("importImage", "tag must be 1 to 256 of A-Z a-z 0-9 _ - . : /")
-        }
-        const operation = new Operation(serial.operation(), "image_import", null, now)
-        const row = images.pull(request.registry.url, operation.id, now)
-        if (row !== undefined && typeof tag === "string") images.setTag(row, tag)
-        operation.end(
-          now,
-          row === undefined
-            ? {
-              status: "FAILED",
-              error: `no image ${request.registry.url}: ContreeTest imports what \`images\` and \`imports\` name`
-            }
-            : { status: "SUCCESS", image: row.id }
-        )
-        operations.set(operation.id, { operation, request })
-        return operation.id
-      }),
+      Effect.suspend((): Effect.Effect<Ids.OperationId, Errors.BadRequestError> =>
+        typeof request.tag === "string" && !isTag(request.tag)
+          ? badRequest("importImage", "tag must be 1 to 256 of A-Z a-z 0-9 _ - . : /")
+          : Imports.begin(current(), request)
+      ),
 
     findImageByTag: (tag) =>
       Effect.suspend(() => {

@@ -95,14 +95,17 @@ export const make = (current: () => World): Pick<Service, Methods> => {
         : Effect.succeed({ sandbox: entry, task })
     })
 
+  const runningOf = (kind: "instance" | "image_import"): number =>
+    [...current().operations.values()].filter(({ operation }) => !operation.isOver && operation.kind === kind).length
+
   return {
     whoami: Effect.sync(() => ({
       token_uuid: "00000000-0000-4000-8000-000000000000",
       token_expiration: null,
       permissions: Object.fromEntries(permissions.map((name) => [name, true])),
       operations_stat: {
-        running_instances: [...current().operations.values()].filter(({ operation }) => !operation.isOver).length,
-        running_imports: 0
+        running_instances: runningOf("instance"),
+        running_imports: runningOf("image_import")
       },
       limits: { instance_max_timeout: 3600, instance_max_concurrency: 50, images_import_max_concurrency: 8 }
     })),
@@ -126,7 +129,7 @@ export const make = (current: () => World): Pick<Service, Methods> => {
 
     cancelOperation: (id) =>
       Effect.flatMap(find("cancelOperation", id), (entry) =>
-        entry.operation.isOver || !(entry instanceof Sandbox)
+        entry.operation.isOver
           ? conflict("cancelOperation", "operation is not cancellable")
           : entry.cancel),
 

@@ -136,6 +136,48 @@ export interface Case {
 }
 
 /**
+ * What is asked of a registry; `url` is `docker://docker.io/library/debian:12`, say.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImportCall {
+  readonly url: string
+  readonly tag: string | undefined
+  readonly request: Wire.ImageImportRequest
+}
+
+/**
+ * A line of an import's log, after `delay` (default: at once). `importStream` gives it as an event, as the embedded engine
+ * does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImportStep {
+  readonly delay?: Duration.DurationInput | undefined
+  readonly phase: "resolving" | "fetching" | "unpacking" | (string & {})
+  readonly bytes?: number | undefined
+  readonly totalBytes?: number | undefined
+  readonly layers?: number | undefined
+  readonly totalLayers?: number | undefined
+}
+
+/**
+ * How an import goes: `progress` step by step, then `delay`, then its end, which brings the image. One that takes longer
+ * than its `timeout` fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImportReply {
+  readonly progress?: ReadonlyArray<ImportStep> | undefined
+  readonly delay?: Duration.DurationInput | undefined
+  /** it fails in the end, for this reason: `FailedOperationError` */
+  readonly failure?: string | undefined
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -147,6 +189,8 @@ export interface Script {
   readonly images?: Readonly<Record<string, Files>> | undefined
   /** what can be imported besides `images`; any other import fails */
   readonly imports?: Readonly<Record<string, Files>> | undefined
+  /** how an import goes, by the program's clock; `undefined` (the default): it is over at once */
+  readonly importing?: ((call: ImportCall) => ImportReply | undefined) | undefined
   /** the first case that matches answers; the program `true` needs none */
   readonly runs?: Handler | ReadonlyArray<Case> | undefined
 }

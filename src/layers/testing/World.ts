@@ -28,6 +28,7 @@ export interface Upload {
 export interface Import {
   readonly operation: Operation
   readonly request: Wire.ImageImportRequest
+  readonly cancel: Effect.Effect<void>
 }
 
 /** @internal */

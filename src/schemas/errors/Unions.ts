@@ -123,7 +123,7 @@ export type SpawnError =
  * @since 0.1.0
  * @category unions
  */
-export type WriteError = LookupError | ConflictError | TooEarlyError
+export type WriteError = LookupError | ConflictError | TooEarlyError | DisposableImageRunError
 
 /**
  * Waiting for an operation's end.
@@ -142,12 +142,20 @@ export type WaitError = FollowError | FailedOperationError | CancelledOperationE
 export type RunError = SpawnError | WaitError | OutputTruncatedError
 
 /**
+ * Waiting for the end of a process. `DisposableImageRunError`: what it came from, a scratch or a layer, is closed.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type ProcessError = WaitError | DisposableImageRunError
+
+/**
  * Reading the output of a process that is already there.
  *
  * @since 0.1.0
  * @category unions
  */
-export type OutputError = WaitError | OutputTruncatedError
+export type OutputError = ProcessError | OutputTruncatedError
 
 /**
  * Importing an image.

@@ -1,0 +1,70 @@
+/**
+ * `contree-local serve`: an engine that outlives the programs that use it.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { readable } from "../box/ShellText.js"
+import type { EngineError } from "../EngineError.js"
+import type { Address } from "../server/Server.js"
+import * as Start from "../server/Start.js"
+import type { Parsed } from "./Args.js"
+import * as Signals from "./Signals.js"
+import type * as Specs from "./Specs.js"
+import * as Stores from "./Stores.js"
+import * as Terminal from "./Terminal.js"
+
+type Given = Parsed<(typeof Specs.serve)["options"]>["options"]
+
+/** from the command line, else from the environment */
+const tokenOf = (args: Given): Effect.Effect<Option.Option<Redacted.Redacted<string>>> =>
+  args.token !== undefined
+    ? Effect.succeedSome(Redacted.make(args.token))
+    : Config.option(Config.redacted("CONTREE_TOKEN")).pipe(
+      Effect.map(Option.filter((token) => Redacted.value(token) !== "")),
+      Effect.orElseSucceed(Option.none)
+    )
+
+const announcement = ({ token, url }: Address, store: string, json: boolean): string => {
+  const secret = Redacted.value(token)
+  if (json) return `${JSON.stringify({ url, token: secret, pid: process.pid })}\n`
+  return `contree-local listens on ${url}, with its images and operations in ${store}.
+
+For the programs that are to use it:
+
+  export CONTREE_URL=${readable(url)} CONTREE_TOKEN=${readable(secret)}
+
+Ctrl-C ends it, and every run with it.
+`
+}
+
+/**
+ * Serves until SIGINT, SIGTERM or SIGHUP; then runs are stopped and nothing is left. The effect gives the exit code.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const main = ({ options }: { readonly options: Given }): Effect.Effect<number, EngineError> =>
+  Effect.gen(function*() {
+    // before the start, so that a signal in the middle of it leaves nothing either
+    const done = yield* Signals.first
+    const token = yield* tokenOf(options)
+    const store = yield* Stores.pathOf(options.store)
+    const serving = Start.start({
+      store,
+      host: options.host,
+      port: options.port,
+      token: Option.getOrUndefined(token),
+      localImages: options.localImages,
+      insecureRegistries: options.insecure
+    }).pipe(
+      Effect.flatMap((address) => Terminal.out(announcement(address, store, options.json))),
+      Effect.zipRight(Effect.never)
+    )
+    yield* Effect.raceFirst(serving, Deferred.await(done))
+    return 0
+  }).pipe(Effect.scoped)
