@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url"
 import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
 import { ClosingLineReporter } from "./scripts/ClosingLineReporter.js"
+import { LateAnswerReporter } from "./scripts/LateAnswerReporter.js"
 
 const fromRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -44,7 +45,7 @@ export const common = {
   testTimeout: 1_200_000,
   hookTimeout: 1_200_000,
   setupFiles: fromRoot("test/support/eachFile.ts"),
-  reporters: ["default", new ClosingLineReporter()]
+  reporters: ["default", new LateAnswerReporter(), new ClosingLineReporter()]
 } as const
 
 export default defineConfig({

@@ -7,9 +7,12 @@ interface Totals {
   readonly skipped: number
 }
 
+const done: ReadonlySet<string> = new Set(["passed", "skipped"])
+
 /**
  * A module that could not be loaded, and an error outside every test, count as one failure each: they belong to no
- * test, yet a closing line that says `0 failed` over a red run would be a lie.
+ * test, yet a closing line that says `0 failed` over a red run would be a lie. So would one over a test that never
+ * came to a result.
  */
 const count = (modules: ReadonlyArray<TestModule>, unhandled: number): Totals => {
   let passed = 0
@@ -20,11 +23,11 @@ const count = (modules: ReadonlyArray<TestModule>, unhandled: number): Totals =>
     for (const test of module.children.allTests()) {
       const state = test.result().state
       if (state === "passed") passed++
-      else if (state === "failed") failedTests++
+      else if (state === "failed" || state === "pending") failedTests++
       else skipped++
     }
     failed += failedTests
-    if (failedTests === 0 && module.state() === "failed") failed++
+    if (failedTests === 0 && !done.has(module.state())) failed++
   }
   return { passed, failed, skipped }
 }
@@ -40,6 +43,9 @@ export class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
     // Not printed here: the default reporter writes its summary during this same event. Watching runs many times.
     if (this.line === undefined) process.once("exit", () => process.stdout.write(`${this.line}\n`))
-    this.line = closingLine(count(modules, unhandledErrors.length))
+    const totals = count(modules, unhandledErrors.length)
+    this.line = closingLine(totals)
+    // vitest itself takes a test without a result for none
+    if (totals.failed > 0) process.exitCode = 1
   }
 }

@@ -8,7 +8,8 @@ import { closingLine } from "../../scripts/ClosingLineReporter.js"
 const repository = fileURLToPath(new URL("../..", import.meta.url))
 
 const config = `import { ClosingLineReporter } from "${repository}/scripts/ClosingLineReporter.ts"
-export default { test: { reporters: ["default", new ClosingLineReporter()] } }
+import { LateAnswerReporter } from "${repository}/scripts/LateAnswerReporter.ts"
+export default { test: { reporters: ["default", new LateAnswerReporter(), new ClosingLineReporter()] } }
 `
 
 /** Runs the real vitest with the real reporter over the given test files. */
@@ -52,5 +53,10 @@ describe("the closing line", () => {
       line: "4 passed, 3 failed, 1 skipped",
       status: 1
     })
+  })
+
+  it("takes a late answer of vitest's own for no failure", () => {
+    const late = `${passing}void Promise.reject(new Error("[vitest-worker]: Timeout calling \\"onTaskUpdate\\""))\n`
+    assert.deepStrictEqual(lastLine({ a: late }), { line: "2 passed, 0 failed", status: 0 })
   })
 })
