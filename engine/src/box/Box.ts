@@ -14,7 +14,7 @@ import type { EngineError } from "../EngineError.js"
 import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import { mountOptions } from "./Chain.js"
-import * as PidsLimit from "./PidsLimit.js"
+import * as Cgroups from "./Cgroups.js"
 import * as Run from "./Run.js"
 import { validate } from "./Validate.js"
 import * as View from "./View.js"
@@ -115,6 +115,8 @@ export interface Launcher {
 export const make = (options: {
   /** Absolute path of the store, a folder of mode 0700 on a local file system. */
   readonly store: string
+  /** Of each box, where a cgroup can bound it. Default three quarters of what there is. */
+  readonly maxMemoryBytes?: number | undefined
 }): Effect.Effect<Launcher, EngineError, Scope.Scope> =>
   Effect.gen(function*() {
     const { store } = options
@@ -123,8 +125,11 @@ export const make = (options: {
     const userXattr = yield* needsUserXattr(mode)
     const optionsOf = (spec: BoxSpec): string => mountOptions(spec, userXattr)
     const check = (spec: BoxSpec): Effect.Effect<void, BoxError> => validate(spec, mode, optionsOf(spec))
-    const cgroup = yield* PidsLimit.find(mode)
-    const engine: Run.Engine = { store, mode, tools, cgroup, mountOptions: optionsOf }
+    const cgroups = yield* Cgroups.find(mode, {
+      processes: Cgroups.maxProcesses,
+      memoryBytes: options.maxMemoryBytes ?? Cgroups.defaultMemoryBytes()
+    })
+    const engine: Run.Engine = { store, mode, tools, cgroups, mountOptions: optionsOf }
     return {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Groups } from "./Cgroups.js"
 import { chainScript } from "./ChainScript.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import type { Tools } from "./Tools.js"
@@ -43,7 +44,7 @@ export const commandLine = (
     readonly folder: string
     readonly options: string
     readonly stdin: "null" | "file" | "pipe"
-    readonly cgroup: string
+    readonly groups: Groups
   }
 ): readonly [string, ...Array<string>] => {
   const [file = "", ...args] = namespaces(chain.mode, chain.tools)
@@ -51,7 +52,8 @@ export const commandLine = (
     file,
     ...args,
     ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", spec.operationId, chain.store, chain.folder],
-    ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0", chain.cgroup],
-    chain.tools.prefersApplets ? "" : chain.tools.busybox
+    ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0"],
+    chain.tools.prefersApplets ? "" : chain.tools.busybox,
+    ...chain.groups
   ]
 }

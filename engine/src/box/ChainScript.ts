@@ -8,8 +8,8 @@
  *   path of the host.
  * - It opens them for reading and writing first, so that no open can block for ever when the engine dies, says `up`,
  *   and goes on when the engine has its ends. An engine that is gone answers nothing: the end of the chain.
- * - It joins its cgroup in the background, because the kernel takes 10 to 20 ms for that, and waits for it before the first
- * process that must not be outside. Its file is opened before /sys is covered.
+ * - It joins its cgroups in the background, because the kernel takes 10 to 20 ms for that, and waits for it before the
+ *   first process that must not be outside. Their files are opened before /sys is covered.
  * - busybox' `mount` because it makes one mount(2) call: the newer interface cuts an option at 256 bytes.
  * - Placeholders of /etc/hosts and the like are covered only where the image has them and they are empty: a file with
  *   content is the image's own.
@@ -22,11 +22,12 @@ import { shimBusybox } from "./Shim.js"
 export const timeFormat = "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r"
 
 /**
- * Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), cgroup or "", and
- * busybox when its shell does not prefer its own applets.
+ * Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), busybox when its
+ * shell does not prefer its own applets (else ""), and the cgroups.
  */
 export const chainScript = `
-op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 cgroup=$8 B=$9
+op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 B=$8
+shift 8
 fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }
 umask 0
 for f in /proc/self/fd/*; do
@@ -34,11 +35,12 @@ for f in /proc/self/fd/*; do
   case $n in 0|1|2|3) ;; *) eval "exec $n>&-" ;; esac
 done
 ulimit -c 0
-if [ -n "$cgroup" ] && [ -w "$cgroup/cgroup.procs" ]; then
-  exec 4>"$cgroup/cgroup.procs"
+for g; do
+  [ -w "$g/cgroup.procs" ] || continue
+  exec 4>"$g/cgroup.procs"
   echo $$ >&4 &
   exec 4>&-
-fi
+done
 cd "$store" 2>/dev/null || fail store "$store cannot be entered"
 e=$($B mount -n -o bind "$dir" /sys 2>&1) || fail bind "$e"
 i=

@@ -9,9 +9,9 @@ import type { BoxHandle, Handlers } from "./Box.js"
 import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { commandLine, type Mode } from "./Chain.js"
+import * as Cgroups from "./Cgroups.js"
 import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
-import * as PidsLimit from "./PidsLimit.js"
 import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
@@ -26,8 +26,8 @@ export interface Engine {
   readonly store: string
   readonly mode: Mode
   readonly tools: Tools
-  /** Where each run gets a cgroup that bounds its processes; `undefined` where there can be none. */
-  readonly cgroup: string | undefined
+  /** Where each run gets cgroups that bound it. */
+  readonly cgroups: ReadonlyArray<Cgroups.Parent>
   readonly mountOptions: (spec: BoxSpec) => string
 }
 
@@ -99,7 +99,7 @@ const started = (
   spec: BoxSpec,
   handlers: Handlers,
   chain: LiveChain.LiveChain,
-  cgroup: string,
+  groups: Cgroups.Groups,
   pipes: Pipes.Pipes,
   pid: number,
   first: string
@@ -107,7 +107,7 @@ const started = (
   Effect.suspend(() => {
     const startedAt = performance.now()
     const guard = watch(engine, spec, chain, pid)
-    const others = Subprocesses.make({ ...engine, spec, chain, cgroup })
+    const others = Subprocesses.make({ ...engine, spec, chain, groups })
     return Effect.gen(function*() {
       yield* handlers.onSpawn(handleOf(engine, chain, pid, pipes.stdin, others))
       const [, , text, exit] = yield* Effect.all([
@@ -146,7 +146,7 @@ const supervise = (
   spec: BoxSpec,
   handlers: Handlers,
   chain: LiveChain.LiveChain,
-  cgroup: string
+  groups: Cgroups.Groups
 ): Effect.Effect<BoxReport, BoxError> =>
   Effect.gen(function*() {
     const slow = setTimeout(() => void chain.killAll(), startMillis)
@@ -166,13 +166,13 @@ const supervise = (
           const pid = /^pid (\d+)\n/.exec(first)?.[1]
           return pid === undefined
             ? yield* notStarted(engine, chain, first, Pipes.readText(pipes.stderr, maxReportBytes, () => false))
-            : yield* started(engine, spec, handlers, chain, cgroup, pipes, Number(pid), first)
+            : yield* started(engine, spec, handlers, chain, groups, pipes, Number(pid), first)
         }),
       Pipes.close
     ).pipe(Effect.ensuring(stopSlow))
   })
 
-const launch = (engine: Engine, spec: BoxSpec, cgroup: string): LiveChain.LiveChain => {
+const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChain.LiveChain => {
   const [file, ...args] = commandLine(spec, {
     mode: engine.mode,
     tools: engine.tools,
@@ -180,7 +180,7 @@ const launch = (engine: Engine, spec: BoxSpec, cgroup: string): LiveChain.LiveCh
     folder: RunFolder.folderOf(spec),
     options: engine.mountOptions(spec),
     stdin: RunFolder.stdinKind(spec),
-    cgroup
+    groups
   })
   return LiveChain.start(file, args)
 }
@@ -189,10 +189,10 @@ const launch = (engine: Engine, spec: BoxSpec, cgroup: string): LiveChain.LiveCh
 export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.Effect<BoxReport, BoxError> =>
   RunFolder.withFolder(
     { ...engine, spec },
-    PidsLimit.withGroup(engine.cgroup, spec.operationId, (cgroup) =>
+    Cgroups.withGroups(engine.cgroups, spec.operationId, (groups) =>
       Effect.acquireUseRelease(
-        Effect.sync(() => launch(engine, spec, cgroup)),
-        (chain) => supervise(engine, spec, handlers, chain, cgroup),
+        Effect.sync(() => launch(engine, spec, groups)),
+        (chain) => supervise(engine, spec, handlers, chain, groups),
         (chain) => Effect.promise(() => chain.killAll())
       ))
   )

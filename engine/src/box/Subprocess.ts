@@ -13,7 +13,7 @@ import type { Mode } from "./Chain.js"
 import * as HostProcesses from "./HostProcesses.js"
 import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
-import * as PidsLimit from "./PidsLimit.js"
+import * as Cgroups from "./Cgroups.js"
 import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
 import * as ShimReport from "./ShimReport.js"
@@ -27,8 +27,8 @@ export interface Surroundings {
   readonly tools: Tools
   readonly spec: BoxSpec
   readonly chain: LiveChain.LiveChain
-  /** The cgroup of the run, `""` where there is none. */
-  readonly cgroup: string
+  /** The cgroups of the run. */
+  readonly groups: Cgroups.Groups
 }
 
 // entering is a handful of system calls; a machine that needs longer is stuck
@@ -131,7 +131,7 @@ const supervise = (
         Pipes.open(`${box.store}/${RunFolder.folderOf(box.spec)}/${name}`, RunFolder.stdinKind(spec)),
         (pipes) =>
           Effect.gen(function*() {
-            if (live.pid !== undefined) yield* PidsLimit.join(box.cgroup, live.pid)
+            if (live.pid !== undefined) yield* Cgroups.join(box.groups, live.pid)
             live.go()
             const first = yield* Pipes.readText(pipes.report, ShimReport.maxReportBytes, (text) =>
               /^pid \d+\n/.test(text))

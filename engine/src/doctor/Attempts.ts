@@ -99,7 +99,7 @@ export const tryBox = (
         store,
         mode,
         tools,
-        cgroup: undefined,
+        cgroups: [],
         mountOptions: (spec) => mountOptions(spec, userXattr)
       }
       const started = performance.now()

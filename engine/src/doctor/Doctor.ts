@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
 import { release } from "node:os"
 import type { Mode } from "../box/Chain.js"
-import * as PidsLimit from "../box/PidsLimit.js"
+import * as Cgroups from "../box/Cgroups.js"
 import * as Tools from "../box/Tools.js"
 import { EngineError } from "../EngineError.js"
 import { makeFolders } from "../Folders.js"
@@ -107,20 +107,46 @@ const namespaces = (mode: Mode, tools: Tools.Tools): Effect.Effect<Check> =>
       ? ok("namespaces", mode === "root" ? "mount and pid namespaces work" : "user, mount and pid namespaces work")
       : failed("namespaces", complaint, namespaceFix(mode)))
 
-const pids = (mode: Mode): Effect.Effect<Check> =>
-  Effect.map(PidsLimit.find(mode), (folder) =>
-    folder !== undefined
-      ? ok("process limit", `${PidsLimit.maxProcesses} processes a box, by a cgroup`)
-      : {
-        name: "process limit",
-        status: "warning",
-        detail: mode === "user"
-          ? "none: cgroups are root's, so a fork bomb in a box is bounded by your own limit of processes only"
-          : "none: no pids cgroup can be made here, so nothing bounds a fork bomb in a box",
-        fix: mode === "user"
-          ? "run commands that you trust, or start the engine under a limit: systemd-run --user --scope -p TasksMax=4096 ..."
-          : "in a container: docker run --pids-limit 4096 bounds all boxes together"
-      })
+const processLimit = (mode: Mode, isBounded: boolean): Check =>
+  isBounded
+    ? ok("process limit", `${Cgroups.maxProcesses} processes a box, by a cgroup`)
+    : {
+      name: "process limit",
+      status: "warning",
+      detail: mode === "user"
+        ? "none: cgroups are root's, so a fork bomb in a box is bounded by your own limit of processes only"
+        : "none: no pids cgroup can be made here, so nothing bounds a fork bomb in a box",
+      fix: mode === "user"
+        ? "run commands that you trust, or start the engine under a limit: systemd-run --user --scope -p TasksMax=4096 ..."
+        : "in a container: docker run --pids-limit 4096 bounds all boxes together"
+    }
+
+const memoryLimit = (mode: Mode, isBounded: boolean, memoryBytes: number): Check =>
+  isBounded
+    ? ok("memory limit", `${Math.floor(memoryBytes / 1024 ** 2)} MiB a box, by a cgroup (the option maxMemoryBytes)`)
+    : {
+      name: "memory limit",
+      status: "warning",
+      detail: mode === "user"
+        ? "none: cgroups are root's, so a command in a box can take all memory of this machine"
+        : "none: no memory cgroup can be made here, so a command in a box can take all memory of this machine",
+      fix: mode === "user"
+        ? "run commands that you trust, or start the engine under a limit: systemd-run --user --scope -p MemoryMax=8G ..."
+        : "in a container: docker run --memory 8g bounds all boxes together"
+    }
+
+/** What bounds a box here beside its time, its output and its disk. */
+const limits = (mode: Mode): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.suspend(() => {
+    const memoryBytes = Cgroups.defaultMemoryBytes()
+    return Effect.map(Cgroups.find(mode, { processes: Cgroups.maxProcesses, memoryBytes }), (parents) => {
+      const bounded = Cgroups.bounded(parents)
+      return [
+        processLimit(mode, bounded.has("processes")),
+        memoryLimit(mode, bounded.has("memory"), memoryBytes)
+      ]
+    })
+  })
 
 const box = (store: string, mode: Mode, tools: Tools.Tools): Effect.Effect<Check> =>
   Effect.map(tryBox(store, mode, tools), (result) =>
@@ -161,9 +187,9 @@ export const check = (options: {
     const tools = yield* Effect.option(Tools.resolve)
     if (Option.isNone(tools) || basic.some(({ status }) => status === "failed")) return basic
     const apart = yield* namespaces(mode, tools.value)
-    const limit = yield* pids(mode)
-    if (apart.status === "failed") return [...basic, apart, limit]
-    return [...basic, apart, limit, ...(yield* storeAndBox(options.store, mode, tools.value))]
+    const bounds = yield* limits(mode)
+    if (apart.status === "failed") return [...basic, apart, ...bounds]
+    return [...basic, apart, ...bounds, ...(yield* storeAndBox(options.store, mode, tools.value))]
   })
 
 const reasons: Record<string, EngineError["reason"]> = {

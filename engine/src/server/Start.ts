@@ -45,6 +45,12 @@ export interface Options {
   readonly network?: "none" | "host" | undefined
   /** Bytes of one uploaded file; more is 413. Default 2 GiB. */
   readonly maxUploadBytes?: number | undefined
+  /**
+   * Bytes of memory that a run and all that it began may take together, what it keeps in a tmpfs included; the process that
+   * asks for more is killed (exit code 137). At least 16 MiB; default three quarters of the machine's, or of the container's
+   * around the engine. It holds where the engine is root and a memory cgroup can be made, as `contree-local doctor` says.
+   */
+  readonly maxMemoryBytes?: number | undefined
   /** How often, in milliseconds, a stream of events that has nothing to say shows that it lives. Default 15,000. */
   readonly keepAliveMillis?: number | undefined
   /** A connection that carries no byte for so many milliseconds is cut. Default 120,000. */
@@ -116,6 +122,9 @@ const listenComplaint = ({ host = "127.0.0.1", port = 0, token }: Options): stri
     "whoever has the token runs commands here as you do: give a token of your own, that you can keep and hand out"
 }
 
+/** less, and the box itself cannot start */
+const minMemoryBytes = 16 * 1024 ** 2
+
 const isFolder = (path: string): boolean => {
   try {
     return statSync(path).isDirectory()
@@ -149,6 +158,9 @@ const complaint = (options: Options): string | undefined => {
   const { idleMillis = defaults.idleMillis, keepAliveMillis = defaults.keepAliveMillis } = options
   if (!isWhole(concurrency, 1)) return `concurrency is ${concurrency}: give a whole number of at least 1`
   if (!isWhole(maxUploadBytes, 1)) return `maxUploadBytes is ${maxUploadBytes}: give a whole number of at least 1`
+  if (options.maxMemoryBytes !== undefined && !isWhole(options.maxMemoryBytes, minMemoryBytes)) {
+    return `maxMemoryBytes is ${options.maxMemoryBytes}: give a whole number of at least ${minMemoryBytes}`
+  }
   // what Node's timers take
   if (!(idleMillis > 0 && idleMillis <= 2_147_483_647)) return `idleMillis is ${idleMillis}: give 1 to 2147483647`
   return keepAliveMillis > 0 && keepAliveMillis < idleMillis
@@ -225,7 +237,7 @@ export const parts = (options: Options = {}): Effect.Effect<Engine, EngineError,
   inRealTime(Effect.gen(function*() {
     const concurrency = options.concurrency ?? defaults.concurrency
     const { log, store } = yield* open(options)
-    const launcher = yield* Box.make({ store: store.path })
+    const launcher = yield* Box.make({ store: store.path, maxMemoryBytes: options.maxMemoryBytes })
     return {
       store,
       launcher,

@@ -2,7 +2,8 @@ import { describe, expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import * as Fs from "node:fs"
 import * as HostProcesses from "../../src/box/HostProcesses.js"
-import * as PidsLimit from "../../src/box/PidsLimit.js"
+import * as Box from "../../src/box/Box.js"
+import * as Cgroups from "../../src/box/Cgroups.js"
 import * as BoxFixture from "./BoxFixture.js"
 
 const { text } = BoxFixture
@@ -199,28 +200,60 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
       }))
   })
 
-  it.effect("its processes are counted by a cgroup where there is one, which goes with it", () =>
+  it.effect("it is in a cgroup for each of its bounds, where there is one, which goes with it", () =>
     Effect.gen(function*() {
       const box = yield* BoxFixture.Fixture
-      const folder = yield* PidsLimit.find(box.launcher.mode)
-      if (folder === undefined) {
-        console.warn("NOT RUN: the limit of processes. No pids cgroup can be made here; the doctor says so too.")
-        return
+      const bounds = { processes: Cgroups.maxProcesses, memoryBytes: Cgroups.defaultMemoryBytes() }
+      const parents = yield* Cgroups.find(box.launcher.mode, bounds)
+      if (Cgroups.bounded(parents).size < 2) {
+        console.warn(
+          "NOT RUN in whole: the limits of processes and memory. `contree-local doctor` says what is missing."
+        )
       }
       const spec = box.spec({ command: "sleep 1000 & sleep 1000", shell: true, timeoutSeconds: 1 })
-      let counted = 0
+      const groups = parents.map(({ folder }) => `${folder}/${spec.operationId}`)
+      const counted: Array<number> = []
       yield* box.launcher.run(spec, {
         onSpawn: () =>
           Effect.sync(() => {
-            const group = `${folder}/${spec.operationId}`
-            expect(Fs.readFileSync(`${group}/pids.max`, "utf8").trim()).toBe(String(PidsLimit.maxProcesses))
-            counted = Fs.readFileSync(`${group}/cgroup.procs`, "utf8").trim().split("\n").length
+            for (const group of groups) {
+              counted.push(Fs.readFileSync(`${group}/cgroup.procs`, "utf8").trim().split("\n").length)
+            }
+            const limits = groups.map((group) => `${group}/pids.max`).filter((path) => Fs.existsSync(path))
+            for (const path of limits) expect(Fs.readFileSync(path, "utf8").trim()).toBe(String(Cgroups.maxProcesses))
           }),
         onOutput: () => Effect.void
       })
+      expect(counted).toHaveLength(parents.length)
       // bubblewrap, the box's init, `time` and the command at least
-      expect(counted).toBeGreaterThanOrEqual(4)
-      expect(Fs.existsSync(`${folder}/${spec.operationId}`)).toBe(false)
+      for (const count of counted) expect(count).toBeGreaterThanOrEqual(4)
+      for (const group of groups) expect(Fs.existsSync(group)).toBe(false)
+    }))
+
+  it.scoped("who takes more memory than there is for it is killed; the rest of the box and the next one go on", () =>
+    Effect.gen(function*() {
+      const box = yield* BoxFixture.Fixture
+      const memoryBytes = 64 * 1024 ** 2
+      const parents = yield* Cgroups.find(box.launcher.mode, { processes: Cgroups.maxProcesses, memoryBytes })
+      if (!Cgroups.bounded(parents).has("memory")) {
+        console.warn("NOT RUN: the limit of memory. No memory cgroup can be made here; the doctor says so too.")
+        return
+      }
+      const { run } = yield* Box.make({ store: box.store, maxMemoryBytes: memoryBytes })
+      const output: Array<string> = []
+      // no line ends in it, so `tail` keeps all that it reads
+      const spec = box.spec({ command: "tail /dev/zero; echo $?; echo still here", shell: true, timeoutSeconds: 300 })
+      const report = yield* run(spec, {
+        onSpawn: () => Effect.void,
+        onOutput: (stream, bytes) => Effect.sync(() => void (stream === "stdout" && output.push(text(bytes))))
+      })
+      expect([report.code, output.join("")]).toEqual([0, "137\nstill here\n"])
+      const alone = yield* run(box.spec({ command: "tail", args: ["/dev/zero"], timeoutSeconds: 300 }), {
+        onSpawn: () => Effect.void,
+        onOutput: () => Effect.void
+      })
+      expect([alone.signal, alone.timedOut]).toEqual([9, false])
+      expect((yield* box.sh("echo next")).stdout.toString()).toBe("next\n")
     }))
 
   it.effect("200 runs, 16 at a time, leave no descriptor and no process", () =>

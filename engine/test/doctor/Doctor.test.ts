@@ -31,6 +31,7 @@ describe("the doctor", () => {
         "busybox",
         "namespaces",
         "process limit",
+        "memory limit",
         "store",
         "a box"
       ])

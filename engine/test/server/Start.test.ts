@@ -12,6 +12,7 @@ describe("options", () => {
     [{ concurrency: 1.5 }, "InvalidOption", "concurrency"],
     [{ concurrency: Number.NaN }, "InvalidOption", "concurrency"],
     [{ maxUploadBytes: -1 }, "InvalidOption", "maxUploadBytes"],
+    [{ maxMemoryBytes: 1_000_000 }, "InvalidOption", "maxMemoryBytes"],
     [{ idleMillis: 0 }, "InvalidOption", "idleMillis"],
     [{ keepAliveMillis: 0 }, "InvalidOption", "keepAliveMillis"],
     [{ keepAliveMillis: 500, idleMillis: 500 }, "InvalidOption", "keepAliveMillis"],
@@ -37,7 +38,10 @@ describe("options", () => {
       Effect.gen(function*() {
         // a store that cannot be: were the option not looked at first, this would be the complaint
         const error = yield* Effect.flip(Start.start({ store: "/dev/null/store", ...options }))
-        expect([error.reason, error.description]).toEqual([reason, expect.stringMatching(new RegExp(`option ${name} (is|names)`))])
+        expect([error.reason, error.description]).toEqual([
+          reason,
+          expect.stringMatching(new RegExp(`option ${name} (is|names)`))
+        ])
       }))
   }
 })
