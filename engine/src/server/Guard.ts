@@ -35,20 +35,59 @@ export const noToken: RefusalType = unauthorized(
 )
 
 /**
+ * Does this address lead to this machine alone?
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+
+/**
+ * How a URL names an address.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const nameOf = (address: string): string => address.includes(":") ? `[${address}]` : address
+
+/**
+ * The engine's own names, as clients on this machine write them; `undefined` for an engine that other machines reach,
+ * under whatever name they know.
+ */
+const ownHosts = ({ address, port }: Listening): ReadonlyArray<string> | undefined => {
+  if (!isLoopback(address)) return undefined
+  const names = [...new Set(["127.0.0.1", "localhost", nameOf(address)])]
+  return names.flatMap((name) => port === 80 ? [`${name}:80`, name] : [`${name}:${port}`])
+}
+
+/**
+ * Where an engine listens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listening {
+  readonly address: string
+  readonly port: number
+}
+
+/**
  * Why a request is refused whose `Host` is not the engine's own address, or that a page of another origin sent;
  * `undefined` when it is not. A browser lets any page send requests to a loopback port, under a name that its author
- * chose; it says which in these two headers, and no page can change them. Other clients send no `Origin`.
+ * chose; it says which in these two headers, and no page can change them. Other clients send no `Origin`. An engine that
+ * other machines reach cannot know its names, and has a token of its owner's: there any `Host` will do.
  *
  * @since 0.1.0
  * @category predicates
  */
 export const refuseSender = (
   headers: { readonly host?: string | undefined; readonly origin?: string | undefined },
-  port: number
+  listening: Listening
 ): RefusalType | undefined => {
-  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
+  const hosts = ownHosts(listening)
   const host = headers.host?.toLowerCase() ?? ""
-  if (!hosts.includes(host)) return forbidden(`the Host of a request to this engine is ${hosts.join(" or ")}`)
+  if (hosts?.includes(host) === false) return forbidden(`the Host of a request to this engine is ${hosts.join(" or ")}`)
   return headers.origin === undefined || headers.origin.toLowerCase() === `http://${host}`
     ? undefined
     : forbidden("this engine does not answer pages of another origin")

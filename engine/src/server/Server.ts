@@ -1,5 +1,5 @@
 /**
- * The engine's HTTP server: loopback only, a port that the system chooses, a token of its own. Protocol: sections 1, 2.
+ * The engine's HTTP server: unless it is told otherwise loopback only, a port that the system chooses, a token of its own. Protocol: sections 1, 2.
  *
  * @since 0.1.0
  */
@@ -67,8 +67,8 @@ export interface ServerOptions {
 const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
 
 const urlOf = (host: string, port: number): string => {
-  const name = everywhere[host] ?? host
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+  const name = Guard.nameOf(everywhere[host] ?? host)
+  return `http://${name}:${port}`
 }
 
 /** what the system says, and what to do about the commonest of it */
@@ -99,7 +99,7 @@ const router = (engine: Engine) =>
   ])
 
 /** Every request ends in an answer of ours: no default of the framework shows. */
-const answering = (engine: Engine, token: string, port: number): App => {
+const answering = (engine: Engine, token: string, listening: Guard.Listening): App => {
   const isAuthorized = Guard.isAuthorized(token)
   const routes = router(engine).pipe(
     Effect.tapError((failure) => {
@@ -122,7 +122,7 @@ const answering = (engine: Engine, token: string, port: number): App => {
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    const sender = Guard.refuseSender({ host: request.headers["host"], origin: request.headers["origin"] }, port)
+    const sender = Guard.refuseSender({ host: request.headers["host"], origin: request.headers["origin"] }, listening)
     if (sender !== undefined) return Effect.succeed(Reply.refuse(sender))
     if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
     const refusal = Guard.refusePath(request.method, request.originalUrl)
@@ -130,8 +130,8 @@ const answering = (engine: Engine, token: string, port: number): App => {
   })
 }
 
-const application = (engine: Engine, token: string, port: number): App => {
-  const answer = answering(engine, token, port)
+const application = (engine: Engine, token: string, listening: Guard.Listening): App => {
+  const answer = answering(engine, token, listening)
   return Effect.flatMap(
     HttpServerRequest.HttpServerRequest,
     ({ headers, method }) =>
@@ -239,7 +239,7 @@ export const start = (
     boundDrain(node)
     const { address } = server
     const port = address._tag === "TcpAddress" ? address.port : 0
-    yield* server.serve(application(engine, token, port), counted(active)).pipe(
+    yield* server.serve(application(engine, token, { address: host, port }), counted(active)).pipe(
       HttpRouter.withRouterConfig({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }),
       // spans of the program around the engine are not for its insides
       Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)

@@ -20,6 +20,7 @@ import * as Runner from "../run/Runner.js"
 import { defaultStore } from "../store/DefaultStore.js"
 import * as Store from "../store/Store.js"
 import type { Engine } from "./Engine.js"
+import * as Guard from "./Guard.js"
 import * as Server from "./Server.js"
 
 /**
@@ -110,15 +111,15 @@ const inRealTime = Effect.withClock(Clock.make())
 
 const isWhole = (value: number, min: number): boolean => Number.isSafeInteger(value) && value >= min
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
-
 const listenComplaint = ({ host = "127.0.0.1", port = 0, token }: Options): string | undefined => {
   if (!(isWhole(port, 0) && port <= 65_535)) return `port is ${port}: give a whole number from 0 to 65535`
   if (host === "" || /[\s/\0]/.test(host)) return "host is no address: give one of this machine, such as 127.0.0.1"
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(Redacted.value(token))) {
     return "token is empty, or has something in it that a header cannot carry: give printable ASCII without spaces"
   }
-  return isLoopback(host) || token !== undefined ? undefined : `host is ${host}, where other machines reach it, and ` +
+  return Guard.isLoopback(host) || token !== undefined ?
+    undefined :
+    `host is ${host}, where other machines reach it, and ` +
     "whoever has the token runs commands here as you do: give a token of your own, that you can keep and hand out"
 }
 

@@ -95,7 +95,7 @@ interface Doomed {
   readonly layers: ReadonlyArray<number>
   readonly operations: ReadonlyArray<string>
   readonly files: ReadonlyArray<string>
-  readonly blobs: ReadonlyArray<string>
+  readonly blobs: number
   readonly bytes: number
 }
 
@@ -121,6 +121,12 @@ const sizesOf = (connection: Connection, sql: string): ReadonlyArray<Sized> =>
 const eventsOf = (path: string, operations: ReadonlyArray<string>): number =>
   operations.reduce((total, id) => total + (lstatSync(`${path}/events/${id}`, { throwIfNoEntry: false })?.size ?? 0), 0)
 
+/** None while an import goes on, which may be about to read any of them. */
+const unusedBlobs = (connection: Connection, path: string, cut: number): ReadonlyArray<Sized> => {
+  const importing = connection.first(`SELECT 1 AS found FROM operation WHERE kind = 'image_import' AND ${notTerminal}`)
+  return importing === undefined ? untouched(`${path}/blobs`, cut, isDigest) : []
+}
+
 const find = (connection: Connection, path: string, cut: number): Doomed => {
   const ids = (sql: string): ReadonlyArray<string> => connection.all(sql).map((row) => Columns.text(row, "id"))
   const layers = sizesOf(
@@ -130,14 +136,13 @@ const find = (connection: Connection, path: string, cut: number): Doomed => {
   )
   const operations = ids(`SELECT id FROM operation WHERE ${oldOperation(cut)}`)
   const files = sizesOf(connection, `SELECT sha256 AS id, size FROM file WHERE ${oldFile(cut)}`)
-  const importing = connection.first(`SELECT 1 AS found FROM operation WHERE kind = 'image_import' AND ${notTerminal}`)
-  const blobs = importing === undefined ? untouched(`${path}/blobs`, cut, isDigest) : []
+  const blobs = unusedBlobs(connection, path, cut)
   return {
     images: ids(`SELECT id FROM image WHERE ${oldImage(cut)}`),
     layers: layers.map(({ name }) => Number(name)),
     operations,
     files: files.map(({ name }) => name),
-    blobs: blobs.map(({ name }) => name),
+    blobs: blobs.length,
     bytes: sum(layers) + sum(files) + sum(blobs) + eventsOf(path, operations)
   }
 }
@@ -200,10 +205,10 @@ const removeEvents = (
     })
   })
 
-const removeBlobs = ({ path }: Parts, blobs: ReadonlyArray<string>): Effect.Effect<void, StoreError> =>
-  Effect.try({
-    try: () => blobs.forEach((name) => rmSync(`${path}/blobs/${name}`, { force: true })),
-    catch: fromCause("removing blobs")
+/** Under the lock, and looked at again: an import that began in the meantime has its row, and may use any of them. */
+const removeBlobs = ({ database, path }: Parts, cut: number): Effect.Effect<void, StoreError> =>
+  database.write("removing blobs", (connection) => {
+    for (const { name } of unusedBlobs(connection, path, cut)) rmSync(`${path}/blobs/${name}`, { force: true })
   })
 
 /**
@@ -229,7 +234,7 @@ export const collect = (parts: Parts, { dryRun, keepFor }: Policy): Effect.Effec
       yield* removeLayers(parts, doomed.layers)
       yield* removeFiles(parts)
       yield* removeEvents(parts, cut, doomed.operations)
-      yield* removeBlobs(parts, doomed.blobs)
+      yield* removeBlobs(parts, cut)
     }
     const { blobs, bytes, files, images, layers, operations } = doomed
     return {
@@ -237,7 +242,7 @@ export const collect = (parts: Parts, { dryRun, keepFor }: Policy): Effect.Effec
       layers: layers.length,
       operations: operations.length,
       files: files.length,
-      blobs: blobs.length,
+      blobs,
       bytes
     }
   })

@@ -19,8 +19,10 @@ describe("Guard", () => {
   })
 
   it("lets in whoever names it right, and no page of another origin", () => {
-    const status = (host?: string, origin?: string): number | undefined =>
-      Guard.refuseSender({ ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) }, 4321)?.status
+    const here = { address: "127.0.0.1", port: 4321 }
+    const status = (host?: string, origin?: string, listening = here): number | undefined =>
+      Guard.refuseSender({ ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) }, listening)
+        ?.status
     expect([status("127.0.0.1:4321"), status("LocalHost:4321")]).toEqual([undefined, undefined])
     expect(status("127.0.0.1:4321", "http://127.0.0.1:4321")).toBeUndefined()
     for (
@@ -35,6 +37,16 @@ describe("Guard", () => {
     ) {
       expect(status("127.0.0.1:4321", origin), origin).toBe(403)
     }
+    const of = (address: string, port = 4321) => (host: string, origin?: string) =>
+      status(host, origin, { address, port })
+    expect(of("::1")("[::1]:4321")).toBeUndefined()
+    expect(of("127.0.0.2")("127.0.0.2:4321")).toBeUndefined()
+    expect(of("127.0.0.1", 80)("127.0.0.1")).toBeUndefined()
+    expect([of("::1")("evil.example:4321"), of("127.0.0.2")("127.0.0.3:4321")]).toEqual([403, 403])
+    // other machines know it under names that it cannot know
+    expect(of("0.0.0.0")("build-box:4321")).toBeUndefined()
+    expect(of("192.0.2.7")("192.0.2.7:4321", "http://192.0.2.7:4321")).toBeUndefined()
+    expect(of("0.0.0.0")("build-box:4321", "http://evil.example")).toBe(403)
   })
 
   it("knows every route of the wire", () => {
