@@ -79,7 +79,8 @@ const decode = (response: HttpClientResponse.HttpClientResponse, self: Decoded, 
       for (const bytes of next) size += bytes.length
     }
     const body = Stream.concat(Stream.fromChunk(head), Stream.repeatEffectChunkOption(pull))
-    return needsDecoding(response, concat(Chunk.toReadonlyArray(head)), known)
+    self.isUnpackedHere = needsDecoding(response, concat(Chunk.toReadonlyArray(head)), known)
+    return self.isUnpackedHere
       ? Gzip.gunzip(body, (reason) =>
         new HttpClientError.ResponseError({
           request: self.request,
@@ -94,6 +95,8 @@ class Decoded extends Inspectable.Class implements HttpClientResponse.HttpClient
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly stream: Bytes
+  /** known once reading has begun */
+  isUnpackedHere = false
 
   constructor(readonly original: HttpClientResponse.HttpClientResponse, known: Knowledge) {
     super()
@@ -149,6 +152,20 @@ class Decoded extends Inspectable.Class implements HttpClientResponse.HttpClient
     return this.original.toJSON()
   }
 }
+
+const isUnpackedHere = (response: object): boolean =>
+  response instanceof Decoded
+    ? response.isUnpackedHere
+    : Predicate.hasProperty(response, "original") && Predicate.isObject(response.original)
+    ? isUnpackedHere(response.original)
+    : false
+
+/**
+ * Was the body unpacked by the client? Then it may have lost its end unnoticed: fetch says nothing of a missing trailer.
+ * To be asked when the body was read.
+ */
+export const isUnchecked = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  response.headers["content-encoding"] !== undefined && !isUnpackedHere(response)
 
 /**
  * The same response with a readable body. Without a `content-encoding` of gzip nothing is wrapped, and nothing costs.

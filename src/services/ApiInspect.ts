@@ -11,6 +11,7 @@ import * as ApiErrors from "../internal/ApiErrors.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
+import * as HttpDecoded from "../internal/HttpDecoded.js"
 import * as Tar from "../internal/TarEnd.js"
 import * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
@@ -43,27 +44,29 @@ const list = (wiring: ApiRequest.Wiring, id: Ids.ImageId, path: string) =>
     Wire.DirectoryList
   )
 
-/** how long the listing says that a file is; what it does not say of a link, or of a path that goes up, is none */
+/** How long the listing says that a file is; what it does not say, of a link or of a path through one or up, is none. */
 const sizeOf = (wiring: ApiRequest.Wiring, id: Ids.ImageId, path: string) => {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".")
   const name = parts.at(-1)
   if (name === undefined || parts.includes("..")) return Effect.succeedNone
-  return Effect.map(
-    list(wiring, id, `/${parts.slice(0, -1).join("/")}`),
-    ({ files }) =>
+  return list(wiring, id, `/${parts.slice(0, -1).join("/")}`).pipe(
+    Effect.map(({ files }) =>
       Option.map(
         Option.fromNullable(files.find((file) => file.path === name && file.is_regular)),
         ({ size }) => size
       )
+    ),
+    Effect.catchTags({ NotFoundError: () => Effect.succeedNone, UnprocessableError: () => Effect.succeedNone })
   )
 }
 
-/** Fails where it ends before the size that it should have. */
-const measured = <E, E2>(
+/** Fails where it ends before the size that it should have, which is looked up only where nobody else has checked that. */
+const measured = <E, E2, E3>(
   body: Stream.Stream<Uint8Array, E>,
-  size: Effect.Effect<Option.Option<number>, E>,
-  cut: () => E2
-): Stream.Stream<Uint8Array, E | E2> =>
+  isUnchecked: () => boolean,
+  size: Effect.Effect<Option.Option<number>, E2>,
+  cut: () => E3
+): Stream.Stream<Uint8Array, E | E2 | E3> =>
   Stream.suspend(() => {
     let read = 0
     const counted = Stream.mapChunks(body, (chunk) => {
@@ -71,8 +74,8 @@ const measured = <E, E2>(
       return chunk
     })
     const check = Effect.flatMap(
-      size,
-      (wanted): Effect.Effect<void, E2> =>
+      Effect.suspend(() => isUnchecked() ? size : Effect.succeedNone),
+      (wanted): Effect.Effect<void, E3> =>
         Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
     )
     return Stream.concat(counted, Stream.execute(check))
@@ -120,14 +123,13 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
         headers: { "accept-encoding": "identity" }
       },
       (body, { asked, response }) =>
-        // Compressed all the same, its end can be lost unnoticed: fetch says nothing of a missing trailer.
-        response.headers["content-encoding"] === undefined ?
-          body :
-          measured(
-            body,
-            sizeOf(wiring, id, path),
-            () => ApiErrors.transport(asked, { text: "the file was cut short", code: undefined }, wiring.scrub)
-          )
+        // compressed although it was asked not to be
+        response.headers["content-encoding"] === undefined ? body : measured(
+          body,
+          () => HttpDecoded.isUnchecked(response),
+          sizeOf(wiring, id, path),
+          () => ApiErrors.transport(asked, { text: "the file was cut short", code: undefined }, wiring.scrub)
+        )
     ).pipe(tracedStream(wiring, "downloadFile", { "image.id": id, path })),
 
   checkImageFile: (id: Ids.ImageId, path: string) =>
