@@ -34,7 +34,7 @@ export const report = (collected: Collected, dryRun: boolean): string => {
     counted(files, "uploaded file", "uploaded files"),
     counted(blobs, "blob of a registry", "blobs of registries")
   ]
-  return `${dryRun ? "would remove" : "removed"} ${parts.join(", ")}: ${Text.bytes(bytes)}\n`
+  return `${dryRun ? "would remove" : "removed"} ${parts.join(", ")}: up to ${Text.bytes(bytes)}\n`
 }
 
 /**

@@ -154,24 +154,36 @@ const show = (
     }
   })
 
-/** What became of the files, and the tag. */
+/** What became of the files, and the tag. Gives whether all that was asked for was done. */
 const kept = (
   engine: Engine,
   plan: RunPlan,
   end: End,
   code: number,
   tag: string | undefined
-): Effect.Effect<void, StoreError> =>
+): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function*() {
-    if (plan.request.disposable) return
-    if (end.image === null) return yield* Terminal.say("no image was made")
+    if (plan.request.disposable) return true
+    if (end.image === null) {
+      yield* Terminal.say("no image was made")
+      return tag === undefined
+    }
     const changed = end.image === plan.imageId ? "the files are as they were: image" : "image"
-    if (tag === undefined) return yield* Terminal.say(`${changed} ${end.image}`)
+    if (tag === undefined) {
+      yield* Terminal.say(`${changed} ${end.image}`)
+      return true
+    }
     if (code !== 0) {
-      return yield* Terminal.say(`${changed} ${end.image}; not tagged ${tag}, since the command ended with ${code}`)
+      yield* Terminal.say(`${changed} ${end.image}; not tagged ${tag}, since the command ended with ${code}`)
+      return true
     }
     const tagged = yield* engine.store.images.setTag(end.image, tag)
-    yield* Terminal.say(`${changed} ${end.image}${Option.isSome(tagged) ? `, tagged ${tag}` : ""}`)
+    yield* Terminal.say(
+      Option.isSome(tagged)
+        ? `${changed} ${end.image}, tagged ${tag}`
+        : `${changed} ${end.image}; not tagged ${tag}, since it was collected as garbage in the meantime`
+    )
+    return Option.isSome(tagged)
   })
 
 const finish = (
@@ -189,8 +201,8 @@ const finish = (
     if (code === ExitCode.timedOut && seen.exit?.timed_out === true) {
       yield* Terminal.say(`the command took longer than ${plan.request.timeoutSeconds} s and was killed`)
     }
-    yield* kept(engine, plan, end, code, tag)
-    if (!seen.cut) return code
+    const isDone = yield* kept(engine, plan, end, code, tag)
+    if (!seen.cut) return code === 0 && !isDone ? 1 : code
     yield* Terminal.say(
       `the output was longer than ${Text.bytes(maxOutputBytes)}, and its rest is lost: write it to a file`
     )

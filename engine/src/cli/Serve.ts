@@ -20,11 +20,11 @@ import * as Terminal from "./Terminal.js"
 
 type Given = Parsed<(typeof Specs.serve)["options"]>["options"]
 
-/** from the command line, else from the environment */
+/** From the command line, else from the environment: not by the name of the service's, which is nobody else's business. */
 const tokenOf = (args: Given): Effect.Effect<Option.Option<Redacted.Redacted<string>>> =>
   args.token !== undefined
     ? Effect.succeedSome(Redacted.make(args.token))
-    : Config.option(Config.redacted("CONTREE_TOKEN")).pipe(
+    : Config.option(Config.redacted("CONTREE_LOCAL_TOKEN")).pipe(
       Effect.map(Option.filter((token) => Redacted.value(token) !== "")),
       Effect.orElseSucceed(Option.none)
     )

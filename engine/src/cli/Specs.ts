@@ -156,7 +156,7 @@ export const serve = spec({
       "token",
       "TOKEN",
       "what clients must show; default a new one. Others on this machine can read it in the list of processes: better " +
-        "put it in the environment, as CONTREE_TOKEN"
+        "put it in the environment, as CONTREE_LOCAL_TOKEN"
     ),
     localImages: Args.list(
       "local-images",

@@ -12,7 +12,8 @@ import * as HostCommand from "../store/HostCommand.js"
 import { importError } from "./ImportError.js"
 
 const firstBytes = async (path: string): Promise<Buffer> => {
-  const file = await fs.open(path)
+  // not to be held by a pipe that took the file's place since somebody looked
+  const file = await fs.open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
     return buffer.subarray(0, bytesRead)

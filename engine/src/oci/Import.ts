@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import { mkdirSync, realpathSync } from "node:fs"
+import { mkdirSync, realpathSync, statSync } from "node:fs"
 import * as ContentId from "../store/ContentId.js"
 import { isRoot } from "../store/Privilege.js"
 import type { Store } from "../store/Store.js"
@@ -18,6 +18,7 @@ import { fromCause } from "../store/StoreError.js"
 import type { BlobCache } from "./BlobCache.js"
 import type { ImportError } from "./ImportError.js"
 import { importError } from "./ImportError.js"
+import * as Budget from "./Budget.js"
 import * as Layout from "./Layout.js"
 import * as Manifest from "./Manifest.js"
 import type { Credentials } from "./Registry.js"
@@ -37,6 +38,8 @@ export interface Machine {
   readonly insecure: ReadonlyArray<string>
   /** folders whose images may be imported by path */
   readonly localImages: ReadonlyArray<string>
+  /** of the unpacked layers of an image */
+  readonly maxImageBytes: number
 }
 
 /**
@@ -177,6 +180,17 @@ const fetchLayers = (
     }))
   })
 
+const budgetOf = ({ maxImageBytes, store }: Machine): Budget.Budget =>
+  Budget.make({ bytes: maxImageBytes, folder: store.path })
+
+/** Whoever opens a pipe waits for its writer, and no time-out reaches him. */
+const refuseOthers = (path: string): Effect.Effect<void, ImportError | StoreError> =>
+  Effect.flatMap(
+    Effect.try({ try: () => statSync(path).isFile(), catch: fromCause("looking at the archive") }),
+    (isFile) =>
+      isFile ? Effect.void : importError("BadContent", `${path} is no file, as an archive of an image must be`)
+  )
+
 const onThisMachine = (
   machine: Machine,
   source: Source.Layout | Source.Archive,
@@ -187,7 +201,8 @@ const onThisMachine = (
     const local = yield* source._tag === "Layout" ? Layout.layout(path, source.name) : Effect.gen(function*() {
       const folder = `${scratch}/archive`
       yield* Effect.try({ try: () => mkdirSync(folder, { mode: 0o700 }), catch: fromCause("unpacking the archive") })
-      yield* Unpacked.archive(folder, path)
+      yield* refuseOthers(path)
+      yield* Unpacked.archive(folder, path, budgetOf(machine))
       return yield* source.format === "oci"
         ? Layout.layout(folder, source.name)
         : Layout.dockerArchive(folder, source.name)
@@ -254,6 +269,7 @@ export const make = (
       files,
       diffIds: config.rootfs.diff_ids ?? [],
       cwd: kept.cwd,
+      left: budgetOf(machine),
       onLayer: (done) => {
         progress.layers = done
       }

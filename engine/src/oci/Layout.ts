@@ -204,6 +204,9 @@ export const dockerArchive = (folder: string, name: Option.Option<string>): Effe
       const what = image === undefined ? "has no such image" : "has several images: give the name of one after a colon"
       return yield* importError("NotFound", `the archive ${what}${namesOf(names)}`)
     }
+    if (image.Layers.length > Manifest.maxLayers) {
+      return yield* importError("TooLarge", `the image in the archive has ${image.Layers.length} layers`)
+    }
     const config = yield* member(folder, image.Config)
     return {
       config: yield* readDocument(config, "the configuration in the archive"),

@@ -82,8 +82,13 @@ export type Config = typeof Config.Type
  */
 export const maxDocumentBytes = 8 * 1024 * 1024
 
-/** Layers that an image may have: more than any builder makes. */
-const maxLayers = 1_000
+/**
+ * Layers that an image may have: more than any builder makes.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const maxLayers = 1_000
 
 /** Bytes that its blobs may have together: as many as it may unpack to. */
 const maxBlobBytes = 64 * 1024 ** 3

@@ -60,6 +60,9 @@ export interface Transport {
 
 const isThisMachine = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)
 
+/** As addresses have it: in small letters, and without the port that goes without saying. */
+const asHost = (name: string): string => URL.canParse(`http://${name}`) ? new URL(`http://${name}`).host : name
+
 /** Docker Hub's name is not the host that serves it. */
 const hostOf = (registry: string): string => registry === "docker.io" ? "registry-1.docker.io" : registry
 
@@ -87,6 +90,7 @@ const codeOf = (cause: unknown): string => {
  * @category constructors
  */
 export const make = ({ client: given, insecure, quote, registry }: Options): Transport => {
+  const plainHosts = new Set(insecure.map(asHost))
   // a redirect is followed here, by the rule of this module
   const client = given.pipe(
     HttpClient.transformResponse(Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })),
@@ -94,13 +98,15 @@ export const make = ({ client: given, insecure, quote, registry }: Options): Tra
     HttpClient.withScope
   )
   const host = hostOf(registry)
-  const isPlain = isThisMachine(host) || insecure.includes(registry)
+  const isPlain = isThisMachine(host) || plainHosts.has(asHost(registry))
   const origin = `${isPlain ? "http" : "https"}://${host}`
 
   const unreachable = (what: string, url: URL, cause: RequestError | ResponseError): Failed =>
     passing(
       `${what}: ${url.host} cannot be reached (${codeOf(cause.cause)})${
-        url.protocol === "http:" ? "" : "; a registry without TLS must be named in the option insecureRegistries"
+        url.protocol === "http:"
+          ? "; it was spoken to without TLS, as registries of this machine and insecure ones are"
+          : "; a registry without TLS must be named in the option insecureRegistries"
       }`
     )
 
@@ -112,7 +118,7 @@ export const make = ({ client: given, insecure, quote, registry }: Options): Tra
     // a name in an address would be sent on as a credential
     if (url.username !== "" || url.password !== "") return undefined
     const isLocal = isThisMachine(host) && isThisMachine(url.host)
-    return url.protocol === "https:" || (url.protocol === "http:" && (isLocal || insecure.includes(url.host)))
+    return url.protocol === "https:" || (url.protocol === "http:" && (isLocal || plainHosts.has(url.host)))
       ? url
       : undefined
   }

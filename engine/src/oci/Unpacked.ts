@@ -8,6 +8,7 @@ import { fromText } from "../image/HostBytes.js"
 import * as Steps from "../image/Steps.js"
 import { fromCause } from "../store/StoreError.js"
 import type { StoreError } from "../store/StoreError.js"
+import type * as Budget from "./Budget.js"
 import { ImportError, importError } from "./ImportError.js"
 import * as Rootfs from "./Rootfs.js"
 import * as Unpack from "./Unpack.js"
@@ -57,8 +58,12 @@ const settled = <A>(
  * @since 0.1.0
  * @category unpacking
  */
-export const archive = (folder: string, file: string): Effect.Effect<void, ImportError | StoreError> =>
-  Effect.asVoid(settled((signal) => Unpack.layer(Rootfs.make(fromText(folder)), file, signal)))
+export const archive = (
+  folder: string,
+  file: string,
+  left: Budget.Budget
+): Effect.Effect<void, ImportError | StoreError> =>
+  Effect.asVoid(settled((signal) => Unpack.layer(Rootfs.make(fromText(folder), left), file, signal)))
 
 /**
  * Fills `folder`, which is empty, with the layers, bottom first, and what runs need besides. Each tar must have the
@@ -72,17 +77,18 @@ export const layers = (options: {
   readonly files: ReadonlyArray<string>
   readonly diffIds: ReadonlyArray<string>
   readonly cwd: string
+  readonly left: Budget.Budget
   readonly onLayer: (done: number) => void
 }): Effect.Effect<void, ImportError | StoreError> =>
   Effect.gen(function*() {
-    const { cwd, diffIds, files, folder } = options
+    const { cwd, diffIds, files, folder, left } = options
     if (files.length !== diffIds.length) {
       return yield* importError(
         "BadContent",
         `the image has ${files.length} layers, and its configuration speaks of ${diffIds.length}`
       )
     }
-    const rootfs = Rootfs.make(fromText(folder))
+    const rootfs = Rootfs.make(fromText(folder), left)
     for (const [index, file] of files.entries()) {
       const { diffId } = yield* settled((signal) => Unpack.layer(rootfs, file, signal))
       if (diffId !== diffIds[index]) {

@@ -14,6 +14,7 @@ import { join, resolve } from "node:path"
 import * as Box from "../box/Box.js"
 import { EngineError } from "../EngineError.js"
 import * as BlobCache from "../oci/BlobCache.js"
+import * as Budget from "../oci/Budget.js"
 import * as EventLog from "../run/EventLog.js"
 import * as Importer from "../run/Importer.js"
 import * as Runner from "../run/Runner.js"
@@ -68,6 +69,11 @@ export interface Options {
    * none. Whoever has the token reads in an image what the engine can read there.
    */
   readonly localImages?: ReadonlyArray<string> | undefined
+  /**
+   * Bytes that the layers of an imported image may have together, unpacked; a larger one is refused while it is unpacked, as
+   * is one that would leave less than 1 GiB (or 5 %) of the disk. Default 64 GiB.
+   */
+  readonly maxImageBytes?: number | undefined
   /**
    * Registries, as `host[:port]`, that are spoken to without TLS. Default: none but those of this machine. Who reads the
    * line reads the password.
@@ -159,6 +165,9 @@ const complaint = (options: Options): string | undefined => {
   const { idleMillis = defaults.idleMillis, keepAliveMillis = defaults.keepAliveMillis } = options
   if (!isWhole(concurrency, 1)) return `concurrency is ${concurrency}: give a whole number of at least 1`
   if (!isWhole(maxUploadBytes, 1)) return `maxUploadBytes is ${maxUploadBytes}: give a whole number of at least 1`
+  if (options.maxImageBytes !== undefined && !isWhole(options.maxImageBytes, 1)) {
+    return `maxImageBytes is ${options.maxImageBytes}: give a whole number of at least 1`
+  }
   if (options.maxMemoryBytes !== undefined && !isWhole(options.maxMemoryBytes, minMemoryBytes)) {
     return `maxMemoryBytes is ${options.maxMemoryBytes}: give a whole number of at least ${minMemoryBytes}`
   }
@@ -214,7 +223,7 @@ export const open = (options: Options = {}): Effect.Effect<Opened, EngineError, 
  */
 export const importer = (
   { log, store }: Opened,
-  options: Pick<Options, "insecureRegistries" | "localImages">
+  options: Pick<Options, "insecureRegistries" | "localImages" | "maxImageBytes">
 ): Effect.Effect<Importer.Importer, never, Scope.Scope> =>
   inRealTime(Effect.gen(function*() {
     return yield* Importer.make({
@@ -223,7 +232,8 @@ export const importer = (
       blobs: BlobCache.make(store.path, store.scratch),
       client: yield* registryClient,
       insecure: options.insecureRegistries ?? [],
-      localImages: (options.localImages ?? []).map((folder) => resolve(folder))
+      localImages: (options.localImages ?? []).map((folder) => resolve(folder)),
+      maxImageBytes: options.maxImageBytes ?? Budget.maxImageBytes
     })
   }))
 

@@ -50,7 +50,7 @@ export interface Collected {
   readonly operations: number
   readonly files: number
   readonly blobs: number
-  /** of the content of files: layers, uploads, blobs and events */
+  /** of the content of files: layers, uploads, blobs and events. Layers may share theirs, so the disk may get back less */
   readonly bytes: number
 }
 
@@ -183,20 +183,26 @@ const removeFiles = ({ database, path }: Parts): Effect.Effect<void, StoreError>
     }
   })
 
-/** Events without an operation; a log is made before its row, so a young one waits for its own. */
+/** far more than passes between a log and its row */
+const settlingMicros = 3_600_000_000
+
+/** Events without an operation; a log is made before its row, so a young one waits for its own, whatever is to be kept. */
 const removeEvents = (
   { database, path }: Parts,
   cut: number,
   gone: ReadonlyArray<string>
 ): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
+    const now = yield* Columns.now
     const known = yield* database.read(
       "reading the operations",
       (connection) => new Set(connection.all("SELECT id FROM operation").map((row) => Columns.text(row, "id")))
     )
     yield* Effect.try({
       try: () => {
-        const stray = untouched(`${path}/events`, cut, Names.isOperation).map(({ name }) => name)
+        const stray = untouched(`${path}/events`, Math.min(cut, now - settlingMicros), Names.isOperation).map((
+          { name }
+        ) => name)
         for (const name of [...gone, ...stray]) {
           if (!known.has(name)) rmSync(`${path}/events/${name}`, { force: true })
         }

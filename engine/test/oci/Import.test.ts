@@ -366,6 +366,10 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       Fs.rmSync(top)
       execFileSync("mkfifo", [top])
       expect(await errorOf(`oci:${layout}:v1`)).toMatch(/is no file/)
+      execFileSync("mkfifo", [join(local, "pipe.tar")])
+      for (const form of ["oci-archive", "docker-archive"]) {
+        expect(await errorOf(`${form}:${local}/pipe.tar`)).toMatch(/pipe\.tar is no file/)
+      }
     }))
 
   it.effect("that ask for what cannot be are 400, and nothing is begun", () =>

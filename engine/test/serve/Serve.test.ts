@@ -105,9 +105,14 @@ describe("contree-local serve", () => {
     Effect.gen(function*() {
       const store = yield* Local.storeFolder
       const token = "it's-mine"
-      const server = yield* start(contreeLocal, ["serve", "--store", store], { CONTREE_TOKEN: token })
+      const server = yield* start(contreeLocal, ["serve", "--store", store], {
+        CONTREE_LOCAL_TOKEN: token,
+        // the hosted service's, which is neither taken nor shown
+        CONTREE_TOKEN: "of-the-service"
+      })
       const text = yield* Effect.promise(() => server.until((out) => out.includes("Ctrl-C")))
       const [, url] = /export CONTREE_URL=(\S+) CONTREE_TOKEN='it'\\''s-mine'\n/.exec(text) ?? []
+      expect(text).not.toContain("of-the-service")
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       const answer = yield* Effect.promise(() => Local.connect(url!, token).call("GET", "/v1/whoami"))
       expect(answer.status).toBe(200)

@@ -12,6 +12,7 @@ describe("options", () => {
     [{ concurrency: 1.5 }, "InvalidOption", "concurrency"],
     [{ concurrency: Number.NaN }, "InvalidOption", "concurrency"],
     [{ maxUploadBytes: -1 }, "InvalidOption", "maxUploadBytes"],
+    [{ maxImageBytes: 0 }, "InvalidOption", "maxImageBytes"],
     [{ maxMemoryBytes: 1_000_000 }, "InvalidOption", "maxMemoryBytes"],
     [{ idleMillis: 0 }, "InvalidOption", "idleMillis"],
     [{ keepAliveMillis: 0 }, "InvalidOption", "keepAliveMillis"],
