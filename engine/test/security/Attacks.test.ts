@@ -5,6 +5,7 @@ import * as Fs from "node:fs"
 import { isRoot, temporaryFolder } from "../box/BoxFixture.js"
 import * as FakeRegistry from "../oci/FakeRegistry.js"
 import * as Local from "../support/LocalEngine.js"
+import { isNotRun } from "./Attack.js"
 import { attacks } from "./attacks.js"
 
 const folder = temporaryFolder()
@@ -14,13 +15,17 @@ process.env["CONTREE_ATTACK"] = secret.content
 
 const rows = Object.entries(attacks).flatMap(([by, all]) => all.map((attack) => ({ by, attack })))
 
-layer(Local.layer(), { timeout: "5 minutes" })("attacks", (it) => {
+// a slow client must not have to be waited for
+const options = { idleMillis: 10_000, keepAliveMillis: 1_000 }
+
+layer(Local.layer(options), { timeout: "5 minutes" })("attacks", (it) => {
   it.effect.each(rows)("$by: $attack.name", ({ attack }) =>
     Effect.scoped(Effect.gen(function*() {
       const engine = yield* Local.LocalEngine
       const registry = yield* FakeRegistry.make
       const outcome = yield* Local.promise(() => attack.attempt({ engine, registry, secret }))
-      expect(outcome).toBe(isRoot ? attack.outcome : attack.asUser ?? attack.outcome)
+      if (isNotRun(outcome)) console.warn(outcome)
+      else expect(outcome).toBe(isRoot ? attack.outcome : attack.asUser ?? attack.outcome)
       // whatever was tried, the engine goes on
       expect((yield* Local.promise(() => engine.call("GET", "/v1/whoami"))).status).toBe(200)
     })))
