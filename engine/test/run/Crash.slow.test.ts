@@ -10,7 +10,7 @@ const kills = Number(process.env["CONTREE_KILLS"] ?? 100)
 
 const program = bundle("engine/test/support/CrashChild.ts")
 
-describe("a program with ten boxes, killed again and again at random moments", () => {
+describe("a program with ten boxes, imports and collections of garbage, killed at random moments", () => {
   it.scopedLive(
     "leaves no process; every start is usable, and every committed image is there and unchanged",
     () =>
@@ -20,7 +20,9 @@ describe("a program with ten boxes, killed again and again at random moments", (
         for (let kill = 0; kill < kills; kill++) {
           const afterMillis = Math.random() * 1500
           // each start is on what the kill before left
-          const crashed = yield* Effect.promise(() => Crash.crash({ program, store, boxes: 10, afterMillis }))
+          const crashed = yield* Effect.promise(() =>
+            Crash.crash({ program, store, boxes: 10, afterMillis, collects: true })
+          )
           for (const [id, digest] of crashed.images) images.set(id, digest)
           expect(yield* Effect.promise(() => Crash.survivors(store)), `kill ${kill} after ${afterMillis} ms`).toEqual(
             []

@@ -8,7 +8,7 @@ import * as Local from "../support/LocalEngine.js"
 
 const program = bundle("engine/test/support/CrashChild.ts")
 
-describe("a program killed with runs in flight", () => {
+describe("a program killed with runs and an import in flight", () => {
   it.scopedLive(
     "leaves no process; the next start is usable, and committed images are there and unchanged",
     () =>

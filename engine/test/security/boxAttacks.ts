@@ -38,7 +38,8 @@ const signals = async ({ engine }: Target): Promise<string> => {
 
 const network = async (target: Target): Promise<string> => {
   // the pipe is never at its end, so that the answer is waited for
-  const script = "mkfifo /in; exec 3<>/in; printf 'GET /v1/whoami HTTP/1.0\\r\\nHost: 127.0.0.1:%s\\r\\n\\r\\n' $PORT >&3; " +
+  const script = "mkfifo /in; exec 3<>/in; " +
+    "printf 'GET /v1/whoami HTTP/1.0\\r\\nHost: 127.0.0.1:%s\\r\\n\\r\\n' $PORT >&3; " +
     "nc -w 60 127.0.0.1 $PORT <&3 2>&1 | head -n 1"
   const env = { PORT: String(target.engine.port) }
   const shared = await inBox(target, script, { env, networking: { enabled: true } })

@@ -1,5 +1,6 @@
 /**
- * Starts a program with runs in flight as a process of its own, kills it with SIGKILL, and looks at what is left.
+ * Starts a program with runs and an import in flight as a process of its own, kills it with SIGKILL, and looks at what is
+ * left.
  */
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -22,6 +23,8 @@ export const crash = async (options: {
   readonly store: string
   readonly boxes: number
   readonly afterMillis: number
+  /** it collects garbage too: its images are there afterwards, but not all of its operations */
+  readonly collects?: boolean | undefined
   readonly wrap?: ReadonlyArray<string> | undefined
 }): Promise<Crashed> => {
   const [file, ...args] = [
@@ -29,7 +32,8 @@ export const crash = async (options: {
     process.execPath,
     options.program,
     options.store,
-    String(options.boxes)
+    String(options.boxes),
+    ...(options.collects === true ? ["collects"] : [])
   ]
   const child = spawn(file!, args, { stdio: ["ignore", "pipe", "pipe"] })
   const operations: Array<string> = []
