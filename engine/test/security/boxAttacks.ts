@@ -86,7 +86,11 @@ export const boxAttacks: ReadonlyArray<Attack> = [
   {
     name: "reads a file of the host by its path, or by links and `..` that lead out",
     outcome: "nothing seen",
-    attempt: unseen(["cat $SECRET /../../../..$SECRET", "ln -s /../../..$SECRET /x; cat /x", "cat $(dirname $SECRET)/*"])
+    attempt: unseen([
+      "cat $SECRET /../../../..$SECRET",
+      "ln -s /../../..$SECRET /x; cat /x",
+      "cat $(dirname $SECRET)/*"
+    ])
   },
   {
     name: "reads it through the roots, folders and descriptors of other processes",

@@ -84,11 +84,10 @@ const slow = async ({ engine }: Target): Promise<string> => {
   if (status !== 200) return `others get ${status}`
   if (clients.every(({ isClosed }) => isClosed)) return cannotTell("they were all cut before anybody else asked")
   await Promise.all(clients.map(({ closed }) => closed))
-  await Effect.runPromise(
-    eventually("half uploads are gone", () => Fs.readdirSync(`${engine.store}/tmp`).length === 0)
-  )
+  await Effect.runPromise(eventually("half uploads are gone", () => Fs.readdirSync(`${engine.store}/tmp`).length === 0))
   const { files } = (await engine.call("GET", "/v1/files")).json
-  return files.some((one: { readonly size: number }) => one.size === 1000) ? "half a file is kept" : "cut, and others go on"
+  const isKept = files.some((one: { readonly size: number }) => one.size === 1000)
+  return isKept ? "half a file is kept" : "cut, and others go on"
 }
 
 export const clientAttacks: ReadonlyArray<Attack> = [

@@ -58,9 +58,7 @@ const bounded = async (
   } finally {
     await engine.call("DELETE", `/v1/operations/${id}`)
     await engine.ended(id)
-    await Effect.runPromise(
-      eventually("the bomb is dead", () => Local.processesOn(engine.store, [id]).length === 0)
-    )
+    await Effect.runPromise(eventually("the bomb is dead", () => Local.processesOn(engine.store, [id]).length === 0))
   }
 }
 

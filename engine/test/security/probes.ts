@@ -51,7 +51,7 @@ export const unseen = (ways: ReadonlyArray<string>, before = ":") => async (targ
   const env = { SECRET: planted, PLANTED: marker, CONTREE_ATTACK: marker }
   const there = (await inBox(target, `${plant}\n${looks}`, { env })).split(between)
   const blind = ways.filter((_, index) => there[index]?.includes(marker) !== true)
-  if (blind.length > 0) return cannotTell(`what is in the box is not found by ${blind.join(" | ")}: ${there.join("; ")}`)
+  if (blind.length > 0) return cannotTell(`${blind.join(" | ")} finds nothing in the box either: ${there.join("; ")}`)
   const found = await inBox(target, looks, { env: { SECRET: path } })
   if (found.includes(content)) return "the host's secret was read"
   return found.split(between).length === ways.length + 1 ? "nothing seen" : cannotTell(found)
