@@ -54,7 +54,10 @@ const linger = (port: number, bytes: string, trickles: boolean): Lingering => {
   const client: Lingering = {
     open: new Promise((resolve, reject) => {
       socket.once("error", reject)
-      socket.once("connect", () => socket.write(bytes, () => resolve()))
+      socket.once("connect", () => {
+        socket.write(bytes)
+        resolve()
+      })
     }),
     closed: new Promise((resolve) =>
       socket.once("close", () => {
