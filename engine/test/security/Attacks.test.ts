@@ -7,6 +7,7 @@ import * as FakeRegistry from "../oci/FakeRegistry.js"
 import * as Local from "../support/LocalEngine.js"
 import { isNotRun } from "./Attack.js"
 import { attacks } from "./attacks.js"
+import { maxImageBytes } from "./imageAttacks.js"
 
 const folder = temporaryFolder()
 const secret = { path: `${folder}/secret`, content: randomBytes(16).toString("hex") }
@@ -15,8 +16,8 @@ process.env["CONTREE_ATTACK"] = secret.content
 
 const rows = Object.entries(attacks).flatMap(([by, all]) => all.map((attack) => ({ by, attack })))
 
-// a slow client must not have to be waited for
-const options = { idleMillis: 10_000, keepAliveMillis: 1_000 }
+// so that nobody has to wait long for a slow client, or for a bomb to unpack
+const options = { idleMillis: 10_000, keepAliveMillis: 1_000, maxImageBytes }
 
 layer(Local.layer(options), { timeout: "5 minutes" })("attacks", (it) => {
   it.effect.each(rows)("$by: $attack.name", ({ attack }) =>

@@ -1,11 +1,16 @@
 /** What somebody may try who makes an image that is imported. */
+import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import { dirname } from "node:path"
+import { eventually } from "../box/BoxFixture.js"
 import type { Json } from "../support/LocalEngine.js"
 import { file, image, link, symlink, tar } from "../oci/Tar.js"
 import type { Attack, Target } from "./Attack.js"
 import { cannotTell } from "./Attack.js"
+
+/** What the engine under attack lets an image have: enough for all of these but the one that is a bomb. */
+export const maxImageBytes = 16_000_000
 
 const failed = "FAILED, with the reason"
 
@@ -84,6 +89,17 @@ export const imageAttacks: ReadonlyArray<Attack> = [
         (response) => response.writeHead(200, { "content-type": manifest.mediaType }).end(bytes)
       ])
       return ended(await importing(target, "bomb"), /more than 64 GiB/)
+    }
+  },
+  {
+    name: "a layer of 64 KB that unpacks to 64 MB, where an image may have less (`maxImageBytes`)",
+    outcome: failed,
+    attempt: async (target) => {
+      const bomb = await tar([file("zeros", Buffer.alloc(maxImageBytes * 4))])
+      const outcome = ended(await imported(target, [bomb]), /maxImageBytes/)
+      const folder = `${target.engine.store}/tmp`
+      await Effect.runPromise(eventually("what was unpacked is gone", () => Fs.readdirSync(folder).length === 0))
+      return outcome
     }
   },
   {
