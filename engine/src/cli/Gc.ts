@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { readable } from "../box/ShellText.js"
 import type { EngineError } from "../EngineError.js"
 import type { Collected } from "../store/Collect.js"
 import { defaultKeepFor } from "../store/Collect.js"
@@ -38,6 +39,19 @@ export const report = (collected: Collected, dryRun: boolean): string => {
 }
 
 /**
+ * Why layers stayed, a line for each image that may need them.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const warnings = ({ damaged }: Collected, store: string): ReadonlyArray<string> =>
+  damaged.length === 0 ? [] : [
+    ...damaged.map(({ description }) => description),
+    "any layer may be one of theirs, so every layer stays. To give them up: sqlite3 " +
+    `${readable(`${store}/contree.db`)} 'DELETE FROM image WHERE seq IN (${damaged.map(({ row }) => row).join(", ")})'`
+  ]
+
+/**
  * @since 0.1.0
  * @category commands
  */
@@ -49,6 +63,7 @@ export const main = (
     const store = yield* Store.open({ path, images: [] })
     const keepFor = options.keepFor === undefined ? defaultKeepFor : Duration.seconds(options.keepFor)
     const collected = yield* store.collect({ keepFor, dryRun: options.dryRun })
+    yield* Effect.forEach(warnings(collected, path), Terminal.say, { discard: true })
     yield* Terminal.out(options.json ? `${JSON.stringify(collected)}\n` : report(collected, options.dryRun))
     return 0
   }).pipe(Effect.scoped)

@@ -24,7 +24,8 @@ const asJson = (image: Image): Record<string, unknown> => ({
   created_at: Moment.iso(image.createdAt),
   size: image.size,
   parent: Option.getOrNull(image.parent),
-  made_by: Option.getOrNull(image.madeBy)
+  made_by: Option.getOrNull(image.madeBy),
+  damage: Option.getOrNull(image.damage)
 })
 
 /**
@@ -52,10 +53,10 @@ export const table = (
       Text.span(now.seconds - image.createdAt.seconds),
       Text.bytes(image.size),
       Option.match(image.parent, { onNone: () => "-", onSome: short }),
-      Option.match(image.madeBy, {
-        onNone: () => "",
-        onSome: ({ kind, text }) => kind === "run" ? text : `${kind} ${text}`
-      })
+      [
+        ...Option.toArray(Option.map(image.damage, (why) => `(damaged: ${why})`)),
+        ...Option.toArray(Option.map(image.madeBy, ({ kind, text }) => kind === "run" ? text : `${kind} ${text}`))
+      ].join(" ")
     ]),
     { width: look.width, title: (text) => look.paint("strong", text) }
   )

@@ -22,7 +22,11 @@ const originOf = (image: Image, isThere: (id: string) => boolean, short: (id: st
     onSome: ({ kind, text }) => kind === "run" ? `$ ${text}` : `${kind} ${text}`
   })
   const gone = Option.filter(image.parent, (parent) => !isThere(parent))
-  return Option.match(gone, { onNone: () => made, onSome: (parent) => `(from ${short(parent)}, removed) ${made}` })
+  return [
+    ...Option.toArray(Option.map(image.damage, (why) => `(damaged: ${why})`)),
+    ...Option.toArray(Option.map(gone, (parent) => `(from ${short(parent)}, removed)`)),
+    made
+  ].join(" ")
 }
 
 /**

@@ -15,6 +15,7 @@ import * as Commit from "../store/Commit.js"
 import * as ContentId from "../store/ContentId.js"
 import type { Connection, Database } from "../store/Database.js"
 import * as HostCommand from "../store/HostCommand.js"
+import * as ImageRows from "../store/ImageRows.js"
 import type { Scratch } from "../store/Scratch.js"
 import type { StoreError } from "../store/StoreError.js"
 import { fromCause } from "../store/StoreError.js"
@@ -43,8 +44,8 @@ const idOf = (program: Uint8Array): ImageId =>
 /** A tag that somebody gave to another image stays there; one that is missing, or still at the last build, is ours. */
 const claim = (connection: Connection, tag: string, image: ImageId): void => {
   const last = connection.first("SELECT image FROM base WHERE name = ?", [tag])
-  const holder = TagRows.find(connection, tag)
-  if (holder === undefined || (last !== undefined && Columns.text(last, "image") === holder)) {
+  const holder = connection.first("SELECT image FROM tag WHERE name = ?", [tag])
+  if (holder === undefined || last?.["image"] === holder["image"]) {
     TagRows.set(connection, image, tag)
   }
   connection.run(
@@ -55,7 +56,7 @@ const claim = (connection: Connection, tag: string, image: ImageId): void => {
 
 const claimAll = (parts: Parts, image: ImageId): Effect.Effect<boolean, StoreError> =>
   parts.database.write("tagging the base image", (connection) => {
-    if (!TagRows.imageExists(connection, image)) return false
+    if (!ImageRows.isWhole(connection, parts.path, image)) return false
     claim(connection, busybox, image)
     claim(connection, latest, image)
     return true
@@ -83,7 +84,10 @@ const build = (parts: Parts, program: string, image: ImageId): Effect.Effect<voi
   }).pipe(Effect.scoped)
 
 const hasTag = (parts: Parts, tag: string): Effect.Effect<boolean, StoreError> =>
-  parts.database.read(`reading the tag ${tag}`, (connection) => TagRows.find(connection, tag) !== undefined)
+  parts.database.read(
+    `reading the tag ${tag}`,
+    (connection) => connection.first("SELECT 1 AS found FROM tag WHERE name = ?", [tag]) !== undefined
+  )
 
 const ensureBusybox = (parts: Parts): Effect.Effect<void, EngineError | StoreError> =>
   Effect.gen(function*() {

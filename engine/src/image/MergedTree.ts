@@ -55,22 +55,24 @@ const below = (place: Place, name: Bytes): Place => ({
 /** `l/<n>`: where the store is on the host is nobody's business who asks for a path of an image. */
 const inStore = (layer: Bytes): string => toText(layer.split("/").slice(-2).join("/"))
 
+const noLayer = (name: string): PathError =>
+  new PathError({ reason: "Unreadable", path: "/", description: `the layer ${name} of the image is not there` })
+
 /**
+ * Throws `PathError` where a layer is not there: without it the tree would be another image's.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const root = (layersBottomFirst: ReadonlyArray<Layer>): Node => {
   const places = layersBottomFirst.map((layer) => ({ layer, relative: "", host: layer.root })).reverse()
-  const top = places[0]
-  const stats = top && lstat(top.host)
-  if (top === undefined || stats === undefined || !stats.isDirectory()) {
-    throw new PathError({
-      reason: "Unreadable",
-      path: "/",
-      description: `the layer ${top === undefined ? "(none)" : inStore(top.host)} of the image is not there`
-    })
-  }
-  return { stats, host: top.host, places }
+  const [top] = places.map(({ host }) => {
+    const stats = lstat(host)
+    if (stats === undefined || !stats.isDirectory()) throw noLayer(inStore(host))
+    return { stats, host }
+  })
+  if (top === undefined) throw noLayer("(none)")
+  return { ...top, places }
 }
 
 /**

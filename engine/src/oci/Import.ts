@@ -238,6 +238,13 @@ const realPath = (path: string): string | undefined => {
 
 const isWithin = (folder: string, path: string): boolean => path === folder || Layout.isBelow(folder, path)
 
+/** One that is damaged is made anew. */
+const isWhole = (store: Store, image: ImageId): Effect.Effect<boolean, StoreError> =>
+  store.images.layers(image).pipe(
+    Effect.as(true),
+    Effect.catchIf(({ reason }) => reason === "Missing" || reason === "Damaged", () => Effect.succeed(false))
+  )
+
 /**
  * Everything before the image is kept. What it wrote lies in the workspace of the operation, which is the scope's.
  *
@@ -260,7 +267,7 @@ export const make = (
     yield* Manifest.checkPlatform(config)
     const image = idOf(found.config)
     const kept = { image, env: Manifest.envOf(config), cwd: Manifest.cwdOf(config) }
-    if (Option.isSome(yield* store.images.get(image))) return { ...kept, upper: Option.none() }
+    if (yield* isWhole(store, image)) return { ...kept, upper: Option.none() }
     const files = yield* found.layers
     progress.phase = "unpacking"
     progress.totalLayers = files.length

@@ -8,10 +8,12 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { randomUUID } from "node:crypto"
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, unlinkSync } from "node:fs"
 import * as Layer from "../image/Layer.js"
 import * as Columns from "./Columns.js"
+import * as Damage from "./Damage.js"
 import type { Connection, Database } from "./Database.js"
 import * as ImageRows from "./ImageRows.js"
 import * as Names from "./Names.js"
@@ -52,6 +54,11 @@ export interface Collected {
   readonly blobs: number
   /** of the content of files: layers, uploads, blobs and events. Layers may share theirs, so the disk may get back less */
   readonly bytes: number
+  /**
+   * Images whose rows do not say what they need, by their number in the table and what is wrong with each. They stay,
+   * and so does every layer: each may be one of theirs.
+   */
+  readonly damaged: ReadonlyArray<{ readonly row: number; readonly description: string }>
 }
 
 /**
@@ -66,9 +73,15 @@ interface Parts {
   readonly scratch: Scratch
 }
 
-/** `cut`: what is younger stays, in microseconds since 1970. */
-const oldImage = (cut: number): string =>
+/** What stays: what is younger than `cut`, in microseconds since 1970, and the rows of images that nothing is known of. */
+interface Kept {
+  readonly cut: number
+  readonly images: ReadonlyArray<number>
+}
+
+const oldImage = ({ cut, images }: Kept): string =>
   `(image.created < ${cut}
+    AND image.seq NOT IN (${images.join(", ")})
     AND image.id NOT IN (SELECT image FROM tag)
     AND image.id NOT IN (SELECT image FROM base)
     AND image.id NOT IN (
@@ -79,10 +92,10 @@ const oldImage = (cut: number): string =>
       SELECT result_image FROM operation WHERE result_image IS NOT NULL AND operation.created >= ${cut}
     ))`
 
-const oldOperation = (cut: number): string =>
-  `(operation.created < ${cut} AND NOT operation.${notTerminal}
+const oldOperation = (kept: Kept): string =>
+  `(operation.created < ${kept.cut} AND NOT operation.${notTerminal} AND typeof(operation.id) = 'text'
     AND operation.id NOT IN (SELECT image.operation FROM image WHERE image.operation IS NOT NULL AND NOT ${
-    oldImage(cut)
+    oldImage(kept)
   }))`
 
 /** A run that goes on may not have looked for its files yet. */
@@ -90,7 +103,7 @@ const oldFile = (cut: number): string =>
   `(updated < ${cut}
     AND NOT EXISTS (SELECT 1 FROM operation WHERE ${notTerminal} AND instr(operation.metadata, file.id) > 0))`
 
-interface Doomed {
+interface Doomed extends Pick<Collected, "damaged"> {
   readonly images: ReadonlyArray<string>
   readonly layers: ReadonlyArray<number>
   readonly operations: ReadonlyArray<string>
@@ -115,11 +128,15 @@ const untouched = (folder: string, cut: number, isOurs: (name: string) => boolea
 
 const sum = (sized: ReadonlyArray<Sized>): number => sized.reduce((total, { bytes }) => total + bytes, 0)
 
+/** A size is for the report alone: one that is damaged counts as none. */
 const sizesOf = (connection: Connection, sql: string): ReadonlyArray<Sized> =>
-  connection.all(sql).map((row) => ({ name: String(row["id"]), bytes: Columns.number(row, "size") }))
+  connection.all(sql).map(({ id, size }) => ({ name: String(id), bytes: typeof size === "number" ? size : 0 }))
 
 const eventsOf = (path: string, operations: ReadonlyArray<string>): number =>
-  operations.reduce((total, id) => total + (lstatSync(`${path}/events/${id}`, { throwIfNoEntry: false })?.size ?? 0), 0)
+  operations.filter(Names.isOperation).reduce(
+    (total, id) => total + (lstatSync(`${path}/events/${id}`, { throwIfNoEntry: false })?.size ?? 0),
+    0
+  )
 
 /** None while an import goes on, which may be about to read any of them. */
 const unusedBlobs = (connection: Connection, path: string, cut: number): ReadonlyArray<Sized> => {
@@ -127,23 +144,41 @@ const unusedBlobs = (connection: Connection, path: string, cut: number): Readonl
   return importing === undefined ? untouched(`${path}/blobs`, cut, isDigest) : []
 }
 
+/** What is decided by: an image that is kept for its id and its age needs its layers. */
+const read = Damage.reader("image", (row) => {
+  ImageRows.idOf(row)
+  Columns.number(row, "created")
+  return ImageRows.layersOf(row)
+})
+
+const damagedImages = (connection: Connection): Collected["damaged"] =>
+  connection.all("SELECT seq, id, created, layers FROM image").flatMap((row) =>
+    Either.match(read(row), {
+      onLeft: (damage) => [{ row: Columns.number(row, "seq"), description: Damage.toError(damage).description }],
+      onRight: () => []
+    })
+  )
+
 const find = (connection: Connection, path: string, cut: number): Doomed => {
   const ids = (sql: string): ReadonlyArray<string> => connection.all(sql).map((row) => Columns.text(row, "id"))
-  const layers = sizesOf(
+  const damaged = damagedImages(connection)
+  const kept: Kept = { cut, images: damaged.map(({ row }) => row) }
+  const layers = damaged.length > 0 ? [] : sizesOf(
     connection,
     `SELECT id, size FROM layer WHERE id NOT IN
-       (SELECT json_each.value FROM image, json_each(image.layers) WHERE NOT ${oldImage(cut)})`
+       (SELECT json_each.value FROM image, json_each(image.layers) WHERE NOT ${oldImage(kept)})`
   )
-  const operations = ids(`SELECT id FROM operation WHERE ${oldOperation(cut)}`)
+  const operations = ids(`SELECT id FROM operation WHERE ${oldOperation(kept)}`)
   const files = sizesOf(connection, `SELECT sha256 AS id, size FROM file WHERE ${oldFile(cut)}`)
   const blobs = unusedBlobs(connection, path, cut)
   return {
-    images: ids(`SELECT id FROM image WHERE ${oldImage(cut)}`),
+    images: ids(`SELECT id FROM image WHERE ${oldImage(kept)}`),
     layers: layers.map(({ name }) => Number(name)),
     operations,
     files: files.map(({ name }) => name),
     blobs: blobs.length,
-    bytes: sum(layers) + sum(files) + sum(blobs) + eventsOf(path, operations)
+    bytes: sum(layers) + sum(files) + sum(blobs) + eventsOf(path, operations),
+    damaged
   }
 }
 
@@ -173,11 +208,13 @@ const removeLayers = ({ path, scratch }: Parts, layers: ReadonlyArray<number>): 
   }).pipe(Effect.scoped)
 
 /**
- * Uploads without a row. Under the lock: who uploads the same content again puts it there, with its row, in one step.
+ * Uploads without a row; none while there is a row that does not say whose it is. Under the lock: who uploads the same
+ * content again puts it there, with its row, in one step.
  */
 const removeFiles = ({ database, path }: Parts): Effect.Effect<void, StoreError> =>
   database.write("removing uploaded files", (connection) => {
-    const known = new Set(connection.all("SELECT sha256 FROM file").map((row) => Columns.text(row, "sha256")))
+    const known = new Set(connection.all("SELECT sha256 FROM file").map((row) => String(row["sha256"])))
+    if (![...known].every(isDigest)) return
     for (const name of readdirSync(`${path}/files`)) {
       if (isDigest(name) && !known.has(name)) unlinkSync(`${path}/files/${name}`)
     }
@@ -186,7 +223,10 @@ const removeFiles = ({ database, path }: Parts): Effect.Effect<void, StoreError>
 /** far more than passes between a log and its row */
 const settlingMicros = 3_600_000_000
 
-/** Events without an operation; a log is made before its row, so a young one waits for its own, whatever is to be kept. */
+/**
+ * Events without an operation, none while there is an operation that does not say its id; a log is made before its row,
+ * so a young one waits for its own, whatever is to be kept.
+ */
 const removeEvents = (
   { database, path }: Parts,
   cut: number,
@@ -196,14 +236,16 @@ const removeEvents = (
     const now = yield* Columns.now
     const known = yield* database.read(
       "reading the operations",
-      (connection) => new Set(connection.all("SELECT id FROM operation").map((row) => Columns.text(row, "id")))
+      (connection) => new Set(connection.all("SELECT id FROM operation").map((row) => String(row["id"])))
     )
     yield* Effect.try({
       try: () => {
-        const stray = untouched(`${path}/events`, Math.min(cut, now - settlingMicros), Names.isOperation).map((
-          { name }
-        ) => name)
-        for (const name of [...gone, ...stray]) {
+        const old = Math.min(cut, now - settlingMicros)
+        const stray = [...known].every(Names.isOperation)
+          ? untouched(`${path}/events`, old, Names.isOperation).map(({ name }) => name)
+          : []
+        // what is no name of ours may lead elsewhere
+        for (const name of [...gone.filter(Names.isOperation), ...stray]) {
           if (!known.has(name)) rmSync(`${path}/events/${name}`, { force: true })
         }
       },
@@ -242,13 +284,14 @@ export const collect = (parts: Parts, { dryRun, keepFor }: Policy): Effect.Effec
       yield* removeEvents(parts, cut, doomed.operations)
       yield* removeBlobs(parts, cut)
     }
-    const { blobs, bytes, files, images, layers, operations } = doomed
+    const { blobs, bytes, damaged, files, images, layers, operations } = doomed
     return {
       images: images.length,
       layers: layers.length,
       operations: operations.length,
       files: files.length,
       blobs,
-      bytes
+      bytes,
+      damaged
     }
   })

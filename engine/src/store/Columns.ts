@@ -9,11 +9,8 @@ import type { Timestamp } from "effect-contree/Timestamp"
 import type { Row } from "./Database.js"
 import { StoreError } from "./StoreError.js"
 
-const wrong = (row: Row, column: string): never => {
-  throw new StoreError({
-    reason: "Unusable",
-    description: `the database holds ${typeof row[column]} in the column ${column}: it is damaged, or not of this store`
-  })
+const wrong = (column: string): never => {
+  throw new StoreError({ reason: "Damaged", description: `its column ${column} holds what no engine writes` })
 }
 
 /**
@@ -22,14 +19,14 @@ const wrong = (row: Row, column: string): never => {
  */
 export const textOrNull = (row: Row, column: string): string | null => {
   const value = row[column] ?? null
-  return value === null || typeof value === "string" ? value : wrong(row, column)
+  return value === null || typeof value === "string" ? value : wrong(column)
 }
 
 /**
  * @since 0.1.0
  * @category columns
  */
-export const text = (row: Row, column: string): string => textOrNull(row, column) ?? wrong(row, column)
+export const text = (row: Row, column: string): string => textOrNull(row, column) ?? wrong(column)
 
 /**
  * @since 0.1.0
@@ -37,14 +34,36 @@ export const text = (row: Row, column: string): string => textOrNull(row, column
  */
 export const numberOrNull = (row: Row, column: string): number | null => {
   const value = row[column] ?? null
-  return value === null || typeof value === "number" ? value : wrong(row, column)
+  return value === null || typeof value === "number" ? value : wrong(column)
 }
 
 /**
  * @since 0.1.0
  * @category columns
  */
-export const number = (row: Row, column: string): number => numberOrNull(row, column) ?? wrong(row, column)
+export const number = (row: Row, column: string): number => numberOrNull(row, column) ?? wrong(column)
+
+/**
+ * What a text stands for; a `parse` that throws or gives undefined is a column that is damaged.
+ *
+ * @since 0.1.0
+ * @category columns
+ */
+export const parsed = <A>(row: Row, column: string, parse: (text: string) => A | undefined): A => {
+  const value = text(row, column)
+  try {
+    return parse(value) ?? wrong(column)
+  } catch {
+    return wrong(column)
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category columns
+ */
+export const parsedOrNull = <A>(row: Row, column: string, parse: (text: string) => A | undefined): A | null =>
+  textOrNull(row, column) === null ? null : parsed(row, column, parse)
 
 /**
  * Microseconds since 1970: they stay exact in a double for 285 years.

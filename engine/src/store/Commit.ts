@@ -40,10 +40,10 @@ interface Seen {
 const noImage = (id: string): StoreError =>
   new StoreError({ reason: "Missing", description: `the image ${id} that this one starts from is not in the store` })
 
-const findParent = (database: Database, id: ImageId): Effect.Effect<Parent, StoreError> =>
+const findParent = (store: string, database: Database, id: ImageId): Effect.Effect<Parent, StoreError> =>
   database.read(`reading the image ${id}`, (connection) => {
     const row = Option.getOrUndefined(ImageRows.find(connection, id))
-    const layers = ImageRows.layers(connection, id)
+    const layers = ImageRows.layers(connection, store, id)
     if (row === undefined || layers === undefined) throw noImage(id)
     return { row, layers }
   })
@@ -138,12 +138,13 @@ const endWith = (
  * @category committing
  */
 export const reuse = (
+  store: string,
   database: Database,
   id: ImageId,
   input: Pick<CommitInput, "tag" | "finish">
 ): Effect.Effect<boolean, StoreError> =>
   database.write("ending an operation with an image", (connection) => {
-    if (!TagRows.imageExists(connection, id)) return false
+    if (!ImageRows.isWhole(connection, store, id)) return false
     endWith(input, id, 0, connection)
     return true
   })
@@ -162,7 +163,7 @@ export const commit = (
 ): Effect.Effect<ImageId, StoreError> =>
   Effect.gen(function*() {
     const upper = `${store}/${input.upper}`
-    const parent = input.parent === null ? undefined : yield* findParent(database, input.parent)
+    const parent = input.parent === null ? undefined : yield* findParent(store, database, input.parent)
     const seen = yield* look(store, upper, parent)
     const flat = yield* flatten(store, upper, parent, seen)
     return yield* database.write("committing an image", (connection) => {
@@ -171,7 +172,7 @@ export const commit = (
       const conclude = (image: ImageId): ImageId => endWith(input, image, seen.size, connection)
       if (parent !== undefined && seen.unchanged && sameEnv(parent.row.env, input.env)) return conclude(parent.row.id)
       const id = input.id ?? ImageId.make(randomUUID())
-      if (input.id !== undefined && TagRows.imageExists(connection, id)) return conclude(id)
+      if (input.id !== undefined && ImageRows.isWhole(connection, store, id)) return conclude(id)
       const layers = seen.unchanged ? below : Option.match(flat, {
         onNone: () => [...below, addLayer(connection, store, upper, seen)],
         onSome: (folder) => [addLayer(connection, store, folder, { ...seen, opaque: [] })]

@@ -7,6 +7,7 @@ import { FileId, Sha256 } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -14,7 +15,8 @@ import { createHash, randomUUID } from "node:crypto"
 import { existsSync, renameSync, rmSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as Columns from "./Columns.js"
-import type { Connection, Database, Row } from "./Database.js"
+import * as Damage from "./Damage.js"
+import type { Connection, Database } from "./Database.js"
 import * as Filter from "./Filter.js"
 import type { Scratch } from "./Scratch.js"
 import type { StoreError } from "./StoreError.js"
@@ -51,28 +53,29 @@ export interface FileQuery {
  */
 export interface FileStore {
   /**
-   * Streams to disk, in constant memory. The same content twice is one file with one id, whose `updatedAt` moves. A
-   * failure, an interruption or too many bytes leave nothing behind.
+   * Streams to disk, in constant memory. The same content twice is one file with one id, whose `updatedAt` moves; where
+   * its row is damaged it gets a new one. A failure, an interruption or too many bytes leave nothing behind.
    */
   readonly upload: <E, R>(
     bytes: Stream.Stream<Uint8Array, E, R>,
     options: { readonly maxBytes: number }
   ) => Effect.Effect<FileRow, StoreError | UploadTooLarge | E, R>
+  /** Both fail with `Damaged` when its row cannot be read. */
   readonly get: (sha256: string) => Effect.Effect<Option.Option<FileRow>, StoreError>
   readonly getById: (id: string) => Effect.Effect<Option.Option<FileRow>, StoreError>
-  /** Newest first. */
+  /** Newest first. Damaged ones are left out, and a warning in the log names them. */
   readonly list: (query: FileQuery) => Effect.Effect<ReadonlyArray<FileRow>, StoreError>
   /** Where its bytes are on the host: absolute. */
   readonly path: (file: FileRow) => string
 }
 
-const decode = (row: Row): FileRow => ({
-  id: FileId.make(Columns.text(row, "id")),
-  sha256: Sha256.make(Columns.text(row, "sha256")),
+const read = Damage.reader("file", (row): FileRow => ({
+  id: Columns.parsed(row, "id", (text) => FileId.make(text)),
+  sha256: Columns.parsed(row, "sha256", (text) => Sha256.make(text)),
   size: Columns.number(row, "size"),
   createdAt: Columns.timestamp(row, "created"),
   updatedAt: Columns.timestamp(row, "updated")
-})
+}))
 
 interface Spooled {
   readonly sha256: string
@@ -117,13 +120,18 @@ const keep = (connection: Connection, from: string, to: string, spooled: Spooled
   const isNew = !existsSync(to)
   renameSync(from, to)
   if (isNew) connection.onRollback(() => rmSync(to, { force: true }))
-  return decode(
+  // A damaged row gives way: all that it said is known anew.
+  const known = connection.first("SELECT * FROM file WHERE sha256 = ?", [spooled.sha256])
+  if (known !== undefined && Either.isLeft(read(known))) {
+    connection.run("DELETE FROM file WHERE sha256 = ?", [spooled.sha256])
+  }
+  return Damage.orThrow(read(
     connection.all(
       "INSERT INTO file (id, sha256, size, created, updated) VALUES (?, ?, ?, ?, ?) " +
         "ON CONFLICT (sha256) DO UPDATE SET updated = max(updated, excluded.updated) RETURNING *",
       [randomUUID(), spooled.sha256, spooled.size, now, now]
     )[0] ?? {}
-  )
+  ))
 }
 
 /**
@@ -131,13 +139,14 @@ const keep = (connection: Connection, from: string, to: string, spooled: Spooled
  * @category constructors
  */
 export const make = (path: string, database: Database, scratch: Scratch): FileStore => {
+  const tell = Damage.telling()
   const pathOf = (sha256: string): string => `${path}/files/${sha256}`
 
   const find = (column: "id" | "sha256", value: string): Effect.Effect<Option.Option<FileRow>, StoreError> =>
     database.read("reading a file's row", (connection) =>
       Option.map(
         Option.fromNullable(connection.first(`SELECT * FROM file WHERE ${column} = ?`, [value])),
-        decode
+        (row) => Damage.orThrow(read(row))
       ))
 
   return {
@@ -157,11 +166,9 @@ export const make = (path: string, database: Database, scratch: Scratch): FileSt
     list: (query) =>
       database.read("listing files", (connection) => {
         const filter = Filter.where(Filter.span("created", query))
-        return connection.all(
-          `SELECT * FROM file ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
-          [...filter.values, query.limit, query.offset]
-        ).map(decode)
-      }),
+        const sql = `SELECT * FROM file ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`
+        return Damage.page(query, (limit, offset) => connection.all(sql, [...filter.values, limit, offset]), read)
+      }).pipe(Effect.flatMap(tell)),
 
     path: (file) => pathOf(file.sha256)
   }

@@ -4,11 +4,15 @@
  * @since 0.1.0
  */
 import { ImageId, OperationId } from "effect-contree/Ids"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { lstatSync } from "node:fs"
 import * as Columns from "./Columns.js"
+import * as Damage from "./Damage.js"
 import type { Connection, Row } from "./Database.js"
 import * as Filter from "./Filter.js"
 import type { ImageQuery, ImageRow } from "./ImageStore.js"
+import { StoreError } from "./StoreError.js"
 
 /**
  * What to write down for a new image. `layers` are the numbers of its layers, bottom first.
@@ -27,33 +31,83 @@ export interface NewImage {
 }
 
 const optional = <A>(row: Row, column: string, make: (text: string) => A): Option.Option<A> =>
-  Option.map(Option.fromNullable(Columns.textOrNull(row, column)), make)
+  Option.fromNullable(Columns.parsedOrNull(row, column, make))
 
 const tagsOf = (connection: Connection, id: string): ReadonlyArray<string> =>
   connection.all("SELECT name FROM tag WHERE image = ? ORDER BY name", [id]).map((row) => Columns.text(row, "name"))
 
-const decode = (connection: Connection, row: Row): ImageRow => {
-  const id = ImageId.make(Columns.text(row, "id"))
-  return {
-    id,
-    parent: optional(row, "parent", (text) => ImageId.make(text)),
-    operationId: optional(row, "operation", (text) => OperationId.make(text)),
-    createdAt: Columns.timestamp(row, "created"),
-    tags: tagsOf(connection, id),
-    env: JSON.parse(Columns.text(row, "env")) as Record<string, string>,
-    cwd: Columns.text(row, "cwd")
-  }
+const parseEnv = (json: string): Readonly<Record<string, string>> | undefined => {
+  const value: unknown = JSON.parse(json)
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined
+  const entries = Object.entries(value)
+  return entries.every((entry): entry is [string, string] => typeof entry[1] === "string")
+    ? Object.fromEntries(entries)
+    : undefined
 }
+
+const isLayer = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
+
+const parseLayers = (json: string): ReadonlyArray<number> | undefined => {
+  const value: unknown = JSON.parse(json)
+  return Array.isArray(value) && value.length > 0 && value.every(isLayer) ? value : undefined
+}
+
+/**
+ * The numbers of the layers of an image, of its row.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const layersOf = (row: Row): ReadonlyArray<number> => Columns.parsed(row, "layers", parseLayers)
+
+/**
+ * @since 0.1.0
+ * @category reading
+ */
+export const idOf = (row: Row): ImageId => Columns.parsed(row, "id", (text) => ImageId.make(text))
+
+/**
+ * A row as it is in its table: without tags, and with the numbers of its layers, bottom first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bare extends Omit<ImageRow, "tags"> {
+  readonly layers: ReadonlyArray<number>
+}
+
+/**
+ * The one place where a row of an image is read.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read: (row: Row) => Either.Either<Bare, Damage.Damage> = Damage.reader("image", (row) => ({
+  id: idOf(row),
+  parent: optional(row, "parent", (text) => ImageId.make(text)),
+  operationId: optional(row, "operation", (text) => OperationId.make(text)),
+  createdAt: Columns.timestamp(row, "created"),
+  env: Columns.parsed(row, "env", parseEnv),
+  cwd: Columns.text(row, "cwd"),
+  layers: layersOf(row)
+}))
+
+const bare = (connection: Connection, id: string): Bare | undefined => {
+  const row = connection.first("SELECT * FROM image WHERE id = ?", [id])
+  return row && Damage.orThrow(read(row))
+}
+
+const withTags = (connection: Connection, { layers: _, ...row }: Bare): ImageRow => ({
+  ...row,
+  tags: tagsOf(connection, row.id)
+})
 
 /**
  * @since 0.1.0
  * @category statements
  */
 export const find = (connection: Connection, id: string): Option.Option<ImageRow> =>
-  Option.map(
-    Option.fromNullable(connection.first("SELECT * FROM image WHERE id = ?", [id])),
-    (row) => decode(connection, row)
-  )
+  Option.map(Option.fromNullable(bare(connection, id)), (row) => withTags(connection, row))
 
 /**
  * @since 0.1.0
@@ -62,7 +116,7 @@ export const find = (connection: Connection, id: string): Option.Option<ImageRow
 export const list = (
   connection: Connection,
   query: ImageQuery
-): ReadonlyArray<{ readonly row: ImageRow; readonly tag: string | null }> => {
+): Damage.Page<{ readonly row: ImageRow; readonly tag: string | null }> => {
   const prefix = query.tagPrefix
   const filter = Filter.where([
     ["image.id = ?", query.id],
@@ -71,14 +125,15 @@ export const list = (
     ...Filter.span("image.created", query)
   ])
   const join = query.tagged === true || prefix !== undefined ? "JOIN" : "LEFT JOIN"
-  return connection.all(
-    `SELECT image.*, tag.name AS tag FROM image ${join} tag ON tag.image = image.id ${filter.sql} ` +
-      "ORDER BY image.created DESC, image.seq DESC, tag.name LIMIT ? OFFSET ?",
-    [...filter.values, query.limit, query.offset]
-  ).map((row) => ({ row: decode(connection, row), tag: Columns.textOrNull(row, "tag") }))
+  const sql = `SELECT image.*, tag.name AS tag FROM image ${join} tag ON tag.image = image.id ${filter.sql} ` +
+    "ORDER BY image.created DESC, image.seq DESC, tag.name LIMIT ? OFFSET ?"
+  return Damage.page(
+    query,
+    (limit, offset) => connection.all(sql, [...filter.values, limit, offset]),
+    (row) =>
+      Either.map(read(row), (image) => ({ row: withTags(connection, image), tag: Columns.textOrNull(row, "tag") }))
+  )
 }
-
-const numbers = (row: Row): ReadonlyArray<number> => JSON.parse(Columns.text(row, "layers")) as ReadonlyArray<number>
 
 /**
  * The numbers of an image's layers, bottom first.
@@ -86,10 +141,8 @@ const numbers = (row: Row): ReadonlyArray<number> => JSON.parse(Columns.text(row
  * @since 0.1.0
  * @category statements
  */
-export const layerNumbers = (connection: Connection, id: string): ReadonlyArray<number> | undefined => {
-  const row = connection.first("SELECT layers FROM image WHERE id = ?", [id])
-  return row && numbers(row)
-}
+export const layerNumbers = (connection: Connection, id: string): ReadonlyArray<number> | undefined =>
+  bare(connection, id)?.layers
 
 /**
  * Where a layer is, relative to the store: short, since a mount's options must fit a page.
@@ -99,20 +152,50 @@ export const layerNumbers = (connection: Connection, id: string): ReadonlyArray<
  */
 export const layerPath = (number: number): string => `l/${number.toString(36)}`
 
+const isFolder = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
 /**
+ * Where the layers of an image are, relative to the store, bottom first. Throws where one of them is not there: what is
+ * read without it would be another image.
+ *
  * @since 0.1.0
  * @category statements
  */
-export const layers = (connection: Connection, id: string): ReadonlyArray<string> | undefined =>
-  layerNumbers(connection, id)?.map(layerPath)
+export const layers = (connection: Connection, store: string, id: string): ReadonlyArray<string> | undefined => {
+  const paths = layerNumbers(connection, id)?.map(layerPath)
+  const gone = paths?.find((path) => !isFolder(`${store}/${path}`))
+  if (gone === undefined) return paths
+  // The collection of garbage takes the row before the folder.
+  if (connection.first("SELECT 1 AS found FROM image WHERE id = ?", [id]) === undefined) return undefined
+  throw Damage.toError({ what: "image", name: id, why: `its layer ${gone} is not there` })
+}
 
 /**
+ * Whether an image is there with all that it is made of.
+ *
+ * @since 0.1.0
+ * @category statements
+ */
+export const isWhole = (connection: Connection, store: string, id: string): boolean => {
+  try {
+    return layers(connection, store, id) !== undefined
+  } catch (cause) {
+    if (cause instanceof StoreError && cause.reason === "Damaged") return false
+    throw cause
+  }
+}
+
+/**
+ * Takes the place of one of this id, with the tags that it has.
+ *
  * @since 0.1.0
  * @category statements
  */
 export const insert = (connection: Connection, image: NewImage): void => {
   connection.run(
-    "INSERT INTO image (id, parent, operation, created, env, cwd, layers) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO image (id, parent, operation, created, env, cwd, layers) VALUES (?, ?, ?, ?, ?, ?, ?) " +
+      "ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, operation = excluded.operation, " +
+      "created = excluded.created, env = excluded.env, cwd = excluded.cwd, layers = excluded.layers",
     [
       image.id,
       image.parent,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Columns from "./Columns.js"
 import * as Commit from "./Commit.js"
+import * as Damage from "./Damage.js"
 import type { Database } from "./Database.js"
 import * as ImageRows from "./ImageRows.js"
 import { StoreError } from "./StoreError.js"
@@ -54,7 +55,7 @@ export interface ImageQuery {
  * @category models
  */
 export interface CommitInput {
-  /** for an image that is known before it is made: one of this id that is there already is the result */
+  /** for an image that is known before it is made: one of this id that is there already, and whole, is the result */
   readonly id?: ImageId | undefined
   /** null for an image that no operation of this store made */
   readonly operationId: OperationId | null
@@ -79,24 +80,31 @@ export interface CommitInput {
  * @category models
  */
 export interface ImageStore {
-  /** Newest first: a row for each tag of an image, and one with null for an image without tags. */
+  /**
+   * Newest first: a row for each tag of an image, and one with null for an image without tags. Damaged ones are left out,
+   * and a warning in the log names them.
+   */
   readonly list: (
     query: ImageQuery
   ) => Effect.Effect<ReadonlyArray<{ readonly row: ImageRow; readonly tag: string | null }>, StoreError>
+  /** Fails with `Damaged` when its row cannot be read. */
   readonly get: (id: string) => Effect.Effect<Option.Option<ImageRow>, StoreError>
   readonly findByTag: (tag: string) => Effect.Effect<Option.Option<ImageId>, StoreError>
   /** Moves the tag when another image has it. `None`: no such image. */
   readonly setTag: (id: string, tag: string) => Effect.Effect<Option.Option<ImageRow>, StoreError>
   /** Without a tag: all tags of the image. */
   readonly removeTag: (id: string, tag?: string) => Effect.Effect<"removed" | "no image" | "no tag", StoreError>
-  /** Relative to the store, bottom first. Fails with `Missing` when there is no such image. */
+  /**
+   * Relative to the store, bottom first. Fails with `Missing` when there is no such image, and with `Damaged` when its row
+   * cannot be read, or one of these is not there.
+   */
   readonly layers: (id: string) => Effect.Effect<ReadonlyArray<string>, StoreError>
   /**
    * Makes an image of what a run left in its upper folder. An upper that equals what is below it but for times, with
    * the parent's environment, makes none: the parent is the result. Cannot be interrupted.
    */
   readonly commit: (input: CommitInput) => Effect.Effect<ImageId, StoreError>
-  /** The end of an operation whose image is there already. False, and nothing done: it is not. */
+  /** The end of an operation whose image is there already. False, and nothing done: it is not, or not whole. */
   readonly reuse: (
     id: ImageId,
     input: Pick<CommitInput, "tag" | "finish">
@@ -107,37 +115,41 @@ export interface ImageStore {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (path: string, database: Database): ImageStore => ({
-  list: (query) => database.read("listing images", (connection) => ImageRows.list(connection, query)),
+export const make = (path: string, database: Database): ImageStore => {
+  const tell = Damage.telling()
+  return {
+    list: (query) =>
+      Effect.flatMap(database.read("listing images", (connection) => ImageRows.list(connection, query)), tell),
 
-  get: (id) => database.read(`reading the image ${id}`, (connection) => ImageRows.find(connection, id)),
+    get: (id) => database.read(`reading the image ${id}`, (connection) => ImageRows.find(connection, id)),
 
-  findByTag: (tag) =>
-    database.read(`reading the tag ${tag}`, (connection) => Option.fromNullable(TagRows.find(connection, tag))),
+    findByTag: (tag) =>
+      database.read(`reading the tag ${tag}`, (connection) => Option.fromNullable(TagRows.find(connection, tag))),
 
-  setTag: (id, tag) =>
-    database.write(`setting the tag ${tag}`, (connection) => {
-      TagRows.set(connection, id, tag)
-      return ImageRows.find(connection, id)
-    }),
+    setTag: (id, tag) =>
+      database.write(`setting the tag ${tag}`, (connection) => {
+        TagRows.set(connection, id, tag)
+        return ImageRows.find(connection, id)
+      }),
 
-  removeTag: (id, tag) =>
-    database.write(
-      `removing a tag of the image ${id}`,
-      (connection) => TagRows.imageExists(connection, id) ? TagRows.remove(connection, id, tag) : "no image"
-    ),
+    removeTag: (id, tag) =>
+      database.write(
+        `removing a tag of the image ${id}`,
+        (connection) => TagRows.imageExists(connection, id) ? TagRows.remove(connection, id, tag) : "no image"
+      ),
 
-  layers: (id) =>
-    database.read(`reading the layers of ${id}`, (connection) => ImageRows.layers(connection, id)).pipe(
-      Effect.flatMap((layers) =>
-        layers === undefined
-          ? Effect.fail(new StoreError({ reason: "Missing", description: `there is no image ${id} in the store` }))
-          : Effect.succeed(layers)
-      )
-    ),
+    layers: (id) =>
+      database.read(`reading the layers of ${id}`, (connection) => ImageRows.layers(connection, path, id)).pipe(
+        Effect.flatMap((layers) =>
+          layers === undefined
+            ? Effect.fail(new StoreError({ reason: "Missing", description: `there is no image ${id} in the store` }))
+            : Effect.succeed(layers)
+        )
+      ),
 
-  commit: (input) =>
-    Effect.flatMap(Columns.now, (now) => Commit.commit(path, database, input, now)).pipe(Effect.uninterruptible),
+    commit: (input) =>
+      Effect.flatMap(Columns.now, (now) => Commit.commit(path, database, input, now)).pipe(Effect.uninterruptible),
 
-  reuse: (id, input) => Effect.uninterruptible(Commit.reuse(database, id, input))
-})
+    reuse: (id, input) => Effect.uninterruptible(Commit.reuse(path, database, id, input))
+  }
+}

@@ -6,8 +6,10 @@
 import { ImageId, OperationId } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Columns from "./Columns.js"
+import * as Damage from "./Damage.js"
 import type { Connection, Database, Row } from "./Database.js"
 import * as Filter from "./Filter.js"
 import * as OperationRows from "./OperationRows.js"
@@ -97,9 +99,15 @@ export interface OperationQuery {
 export interface OperationStore {
   /** The row as it was written. */
   readonly create: (operation: NewOperation) => Effect.Effect<OperationRow, StoreError>
-  /** One whose owner, another process, is dead is ended first: `FAILED`, "engine stopped". */
+  /**
+   * One whose owner, another process, is dead is ended first: `FAILED`, "engine stopped". Fails with `Damaged` when its
+   * row cannot be read.
+   */
   readonly get: (id: string) => Effect.Effect<Option.Option<OperationRow>, StoreError>
-  /** Newest first, after what dead owners left was ended, as by `get`. */
+  /**
+   * Newest first, after what dead owners left was ended, as by `get`. Damaged ones are left out, and a warning in the log
+   * names them.
+   */
   readonly list: (query: OperationQuery) => Effect.Effect<ReadonlyArray<OperationRow>, StoreError>
   /**
    * Atomic: true when the operation was in one of the `from` states and is now in `to`, else false and unchanged.
@@ -113,27 +121,26 @@ export interface OperationStore {
   ) => Effect.Effect<boolean, StoreError>
 }
 
-const idOrNull = (row: Row, column: string): ImageId | null => {
-  const value = Columns.textOrNull(row, column)
-  return value === null ? null : ImageId.make(value)
-}
+const imageOrNull = (row: Row, column: string): ImageId | null =>
+  Columns.parsedOrNull(row, column, (text) => ImageId.make(text))
 
-const decode = (owner: number) => (row: Row): OperationRow => ({
-  id: OperationId.make(Columns.text(row, "id")),
-  kind: Columns.text(row, "kind"),
-  status: Columns.text(row, "status"),
-  error: Columns.textOrNull(row, "error"),
-  createdAt: Columns.timestamp(row, "created"),
-  duration: Columns.numberOrNull(row, "duration"),
-  imageSize: Columns.numberOrNull(row, "image_size"),
-  consumedCpu: Columns.numberOrNull(row, "consumed_cpu"),
-  consumedMemory: Columns.numberOrNull(row, "consumed_memory"),
-  imageId: idOrNull(row, "image"),
-  resultImageId: idOrNull(row, "result_image"),
-  metadata: Columns.textOrNull(row, "metadata"),
-  result: Columns.textOrNull(row, "result"),
-  owned: Columns.numberOrNull(row, "owner") === owner
-})
+const reader = (owner: number): (row: Row) => Either.Either<OperationRow, Damage.Damage> =>
+  Damage.reader("operation", (row) => ({
+    id: Columns.parsed(row, "id", (text) => OperationId.make(text)),
+    kind: Columns.text(row, "kind"),
+    status: Columns.text(row, "status"),
+    error: Columns.textOrNull(row, "error"),
+    createdAt: Columns.timestamp(row, "created"),
+    duration: Columns.numberOrNull(row, "duration"),
+    imageSize: Columns.numberOrNull(row, "image_size"),
+    consumedCpu: Columns.numberOrNull(row, "consumed_cpu"),
+    consumedMemory: Columns.numberOrNull(row, "consumed_memory"),
+    imageId: imageOrNull(row, "image"),
+    resultImageId: imageOrNull(row, "result_image"),
+    metadata: Columns.textOrNull(row, "metadata"),
+    result: Columns.textOrNull(row, "result"),
+    owned: Columns.numberOrNull(row, "owner") === owner
+  }))
 
 const endingOrphans = "ending what dead owners left"
 
@@ -142,10 +149,14 @@ const endingOrphans = "ending what dead owners left"
  * @category constructors
  */
 export const make = (database: Database, owner: number): OperationStore => {
-  const toRow = decode(owner)
+  const read = reader(owner)
+  const tell = Damage.telling()
 
   const find = (connection: Connection, id: string): Option.Option<OperationRow> =>
-    Option.map(Option.fromNullable(connection.first("SELECT * FROM operation WHERE id = ?", [id])), toRow)
+    Option.map(
+      Option.fromNullable(connection.first("SELECT * FROM operation WHERE id = ?", [id])),
+      (row) => Damage.orThrow(read(row))
+    )
 
   const endOrphans = Effect.flatMap(
     database.read("looking for dead owners", (connection) => Owner.hasOrphans(connection, owner)),
@@ -158,7 +169,7 @@ export const make = (database: Database, owner: number): OperationStore => {
         Columns.now,
         (now) =>
           database.write(`recording the operation ${operation.id}`, (connection) =>
-            toRow(
+            Damage.orThrow(read(
               connection.all(
                 "INSERT INTO operation (id, kind, status, owner, created, image, metadata) " +
                   "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
@@ -172,7 +183,7 @@ export const make = (database: Database, owner: number): OperationStore => {
                   operation.metadata ?? null
                 ]
               )[0] ?? {}
-            ))
+            )))
       ),
 
     get: (id) =>
@@ -197,11 +208,13 @@ export const make = (database: Database, owner: number): OperationStore => {
             ["kind = ?", query.kind],
             ...Filter.span("created", query)
           ])
-          return connection.all(
-            `SELECT * FROM operation ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`,
-            [...filter.values, query.limit, query.offset]
-          ).map(toRow)
-        })
+          const sql = `SELECT * FROM operation ${filter.sql} ORDER BY created DESC, seq DESC LIMIT ? OFFSET ?`
+          return Damage.page(
+            query,
+            (limit, offset) => connection.all(sql, [...filter.values, limit, offset]),
+            read
+          )
+        }).pipe(Effect.flatMap(tell))
       ),
 
     transition: (id, from, to, fields = {}) =>

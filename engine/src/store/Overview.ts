@@ -6,12 +6,17 @@
 import { ImageId } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { readdirSync } from "node:fs"
 import { readable } from "../box/ShellText.js"
 import * as Columns from "./Columns.js"
+import * as Damage from "./Damage.js"
 import type { Connection, Row } from "./Database.js"
 import * as Databases from "./Database.js"
+import * as ImageRows from "./ImageRows.js"
 import { notTerminal } from "./OperationRows.js"
 import * as Owner from "./Owner.js"
 import type { StoreError } from "./StoreError.js"
@@ -32,7 +37,8 @@ export interface Request {
  * @category models
  */
 export interface Image {
-  readonly id: ImageId
+  /** or `#` and the number of its row, where that is damaged */
+  readonly id: string
   readonly parent: Option.Option<ImageId>
   readonly createdAt: Timestamp
   /** in alphabetical order */
@@ -41,6 +47,8 @@ export interface Image {
   readonly size: number
   /** the operation that made it; none for one that the engine built, or whose operation is gone */
   readonly madeBy: Option.Option<Request>
+  /** why nothing can be done with it; then what cannot be read is empty here */
+  readonly damage: Option.Option<string>
 }
 
 /**
@@ -50,6 +58,7 @@ export interface Image {
 export interface Operation {
   readonly id: string
   readonly request: Request
+  /** `DAMAGED` when its row cannot be read; then `error` says why, and what cannot be read is empty here */
   readonly status: string
   readonly error: string | null
   readonly createdAt: Timestamp
@@ -99,47 +108,67 @@ const requestOf = (kind: string, metadata: string | null): Request => {
   return { kind: "run", text: words.join(" ") }
 }
 
-const idOrNone = (row: Row, column: string): Option.Option<ImageId> =>
-  Option.map(Option.fromNullable(Columns.textOrNull(row, column)), (text) => ImageId.make(text))
+const madeByOf = (row: Row): Option.Option<Request> =>
+  typeof row["kind"] === "string"
+    ? Option.some(requestOf(row["kind"], textOf(row["metadata"])))
+    : Option.none()
 
-const layersOf = (row: Row): ReadonlyArray<number> => JSON.parse(Columns.text(row, "layers")) as ReadonlyArray<number>
+const unknownTime: Timestamp = { seconds: 0, nanos: 0 }
 
-const imagesOf = (connection: Connection): ReadonlyArray<Image> => {
-  const sizes = new Map(
-    connection.all("SELECT id, size FROM layer").map((row) => [
-      Columns.number(row, "id"),
-      Columns.number(row, "size")
-    ])
-  )
-  const tags = new Map<string, Array<string>>()
-  for (const row of connection.all("SELECT name, image FROM tag ORDER BY name")) {
-    const image = Columns.text(row, "image")
-    tags.set(image, [...tags.get(image) ?? [], Columns.text(row, "name")])
+const timeOf = (row: Row): Timestamp =>
+  typeof row["created"] === "number" ? Columns.timestamp(row, "created") : unknownTime
+
+/** By image. A damaged id may be what a tag leads to all the same. */
+const tagsOf = (connection: Connection): (row: Row) => ReadonlyArray<string> => {
+  const tags = new Map<unknown, Array<string>>()
+  for (const { image, name } of connection.all("SELECT name, image FROM tag ORDER BY name")) {
+    tags.set(image, [...tags.get(image) ?? [], String(name)])
   }
-  const rows = connection.all(
-    `SELECT image.id, image.parent, image.created, image.layers, operation.kind, operation.metadata
-     FROM image LEFT JOIN operation ON operation.id = image.operation ORDER BY image.created, image.seq`
+  return (row) => tags.get(row["id"]) ?? []
+}
+
+/** The layers that are there, and how large each is. */
+const sizesOf = (connection: Connection, path: string): ReadonlyMap<number, number> => {
+  const there = new Set(readdirSync(`${path}/l`))
+  return new Map(
+    connection.all("SELECT id, size FROM layer")
+      .map((row) => [Columns.number(row, "id"), typeof row["size"] === "number" ? row["size"] : 0] as const)
+      .filter(([id]) => there.has(ImageRows.layerPath(id).slice("l/".length)))
   )
-  const tops = new Map(rows.map((row) => [Columns.text(row, "id"), layersOf(row).at(-1)]))
-  return rows.map((row) => {
-    const id = ImageId.make(Columns.text(row, "id"))
-    const parent = idOrNone(row, "parent")
+}
+
+const imagesOf = (connection: Connection, path: string): ReadonlyArray<Image> => {
+  const sizes = sizesOf(connection, path)
+  const tags = tagsOf(connection)
+  const rows = connection.all(
+    `SELECT image.*, operation.kind, operation.metadata
+     FROM image LEFT JOIN operation ON operation.id = image.operation ORDER BY image.created, image.seq`
+  ).map((row) => ({ row, read: ImageRows.read(row) }))
+  const tops = new Map(
+    rows.flatMap(({ read }) => Either.isRight(read) ? [[read.right.id, read.right.layers.at(-1)] as const] : [])
+  )
+  return rows.map(({ read, row }): Image => {
+    const common = { tags: tags(row), createdAt: timeOf(row), madeBy: madeByOf(row) }
+    if (Either.isLeft(read)) {
+      const { name, why } = read.left
+      return { ...common, id: name, parent: Option.none(), size: 0, damage: Option.some(why) }
+    }
+    const { id, layers, parent } = read.right
     const top = tops.get(id)
     // one that differs from its parent by its environment alone has the same layers
     const isNew = top !== undefined && !Option.exists(parent, (parent) => tops.get(parent) === top)
-    const kind = Columns.textOrNull(row, "kind")
+    const gone = Option.fromNullable(layers.find((layer) => !sizes.has(layer)))
     return {
+      ...common,
       id,
       parent,
-      createdAt: Columns.timestamp(row, "created"),
-      tags: tags.get(id) ?? [],
       size: isNew ? sizes.get(top) ?? 0 : 0,
-      madeBy: Option.map(Option.fromNullable(kind), (kind) => requestOf(kind, Columns.textOrNull(row, "metadata")))
+      damage: Option.map(gone, (layer) => `its layer ${ImageRows.layerPath(layer)} is not there`)
     }
   })
 }
 
-const operationOf = (row: Row): Operation => ({
+const readOperation = Damage.reader("operation", (row): Operation => ({
   id: Columns.text(row, "id"),
   request: requestOf(Columns.text(row, "kind"), Columns.textOrNull(row, "metadata")),
   status: Columns.text(row, "status"),
@@ -149,7 +178,22 @@ const operationOf = (row: Row): Operation => ({
   image: Columns.textOrNull(row, "image"),
   resultImage: Columns.textOrNull(row, "result_image"),
   pid: Columns.numberOrNull(row, "pid")
-})
+}))
+
+const operationOf = (row: Row): Operation =>
+  Either.getOrElse(readOperation(row), ({ name, why }) => ({
+    id: name,
+    request: requestOf(textOf(row["kind"]), textOf(row["metadata"])),
+    status: "DAMAGED",
+    error: why,
+    createdAt: timeOf(row),
+    duration: null,
+    image: null,
+    resultImage: null,
+    pid: null
+  }))
+
+const isImageId = Schema.is(ImageId)
 
 // no owner has this number: all of them are looked at
 const nobody = -1
@@ -167,7 +211,7 @@ export const open = (path: string): Effect.Effect<Overview, StoreError, Scope.Sc
       (found) => found ? database.write("ending what dead owners left", Owner.retireDead) : Effect.void
     )
     return {
-      images: database.read("listing images", imagesOf),
+      images: database.read("listing images", (connection) => imagesOf(connection, path)),
       operations: (which) =>
         Effect.zipRight(
           endOrphans,
@@ -182,8 +226,8 @@ export const open = (path: string): Effect.Effect<Overview, StoreError, Scope.Sc
         database.read(
           "looking for an image",
           (connection) =>
-            connection.all("SELECT id FROM image WHERE substr(id, 1, ?) = ? LIMIT 2", [prefix.length, prefix])
-              .map((row) => ImageId.make(Columns.text(row, "id")))
+            connection.all("SELECT id FROM image WHERE substr(id, 1, ?) = ?", [prefix.length, prefix])
+              .flatMap(({ id }) => isImageId(id) ? [id] : []).slice(0, 2)
         )
     }
   })

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
  *
  * - `DiskFull`: no space, or no quota, left where the store is.
  * - `Unusable`: the disk or the database refuses: input/output errors, permissions, a damaged file.
+ * - `Damaged`: one row holds what no engine writes, or the folder of a layer is gone; all else in the store works.
  * - `Busy`: another process kept the database locked for longer than five seconds.
  * - `Missing`: a row or a folder that the call needs is not there.
  * - `Aborted`: the caller's own part of the transaction threw; `cause` is what it threw.
@@ -18,7 +19,7 @@ import * as Schema from "effect/Schema"
  * @category errors
  */
 export class StoreError extends Schema.TaggedError<StoreError>("contree-local/StoreError")("StoreError", {
-  reason: Schema.Literal("DiskFull", "Unusable", "Busy", "Missing", "Aborted"),
+  reason: Schema.Literal("DiskFull", "Unusable", "Damaged", "Busy", "Missing", "Aborted"),
   description: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {

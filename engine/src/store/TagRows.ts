@@ -5,6 +5,7 @@
  */
 import { ImageId } from "effect-contree/Ids"
 import * as Columns from "./Columns.js"
+import * as Damage from "./Damage.js"
 import type { Connection } from "./Database.js"
 
 /**
@@ -29,13 +30,15 @@ export const set = (connection: Connection, id: string, tag: string): boolean =>
   return true
 }
 
+const read = Damage.reader("tag", (row) => Columns.parsed(row, "image", (text) => ImageId.make(text)))
+
 /**
  * @since 0.1.0
  * @category statements
  */
 export const find = (connection: Connection, tag: string): ImageId | undefined => {
-  const row = connection.first("SELECT image FROM tag WHERE name = ?", [tag])
-  return row && ImageId.make(Columns.text(row, "image"))
+  const row = connection.first("SELECT name AS id, image FROM tag WHERE name = ?", [tag])
+  return row && Damage.orThrow(read(row))
 }
 
 /**

@@ -141,7 +141,8 @@ describe("a tree", () => {
     createdAt: { seconds: 0, nanos: 0 },
     tags,
     size: 0,
-    madeBy: Option.map(Option.fromNullable(text), (text) => ({ kind: "run", text }))
+    madeBy: Option.map(Option.fromNullable(text), (text) => ({ kind: "run", text })),
+    damage: Option.none()
   })
 
   it("shows tags and commands, and whose parent is gone", () => {

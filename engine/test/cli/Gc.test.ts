@@ -21,7 +21,7 @@ describe("contree-local gc", () => {
     }))
 
   it("says what went, or would go", () => {
-    const collected = { images: 2, layers: 1, operations: 0, files: 1, blobs: 3, bytes: 0 }
+    const collected = { images: 2, layers: 1, operations: 0, files: 1, blobs: 3, bytes: 0, damaged: [] }
     expect(Gc.report(collected, false)).toMatch(
       /^removed 2 images, 1 layer, 0 operations, 1 uploaded file, 3 blobs of registries: up to 0 .*\n$/
     )

@@ -200,14 +200,18 @@ describe("an archive", () => {
     }))
 })
 
-it.scoped("an image whose layer is gone says so", () =>
+it.scoped("an image whose layer is gone says so, wherever in its chain it was", () =>
   Effect.gen(function*() {
     const store = yield* emptyStore
-    const tree = ImageTree.make(store, ["l/77"])
-    const error = yield* Effect.flip(tree.stat("/"))
-    expect(error.reason).toBe("Unreadable")
-    expect(error.message).toContain("l/77")
-    expect(error.message).not.toContain(store.path)
+    yield* imageOf(store, "echo x > f")
+    for (const layers of [["l/77"], ["l/77", "l/1"], ["l/1", "l/77"]]) {
+      const tree = ImageTree.make(store, layers)
+      for (const path of ["/", "/f", "/not there"]) {
+        expect((yield* Effect.flip(tree.stat(path))).message).toBe(
+          "Unreadable: /: the layer l/77 of the image is not there"
+        )
+      }
+    }
   }))
 
 it.scoped("what the host refuses is told by its code and the path of the image", () =>

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as Tools from "../../src/box/Tools.js"
 import { temporaryFolder } from "../box/BoxFixture.js"
+import { sql } from "../store/tamper.js"
 import * as Local from "../support/LocalEngine.js"
 import type { Client, Engine, Json } from "../support/LocalEngine.js"
 import * as FakeRegistry from "./FakeRegistry.js"
@@ -141,6 +142,26 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       const { operation } = await importing(engine, from(fake, "damaged:v2"))
       expect(operation.error).toBe(null)
       expect(await output(engine, operation.result_image_uuid, "cat", "/more")).toBe("2")
+    }))
+
+  it.effect("make an image anew that was damaged since, in its row or its layer, under the same id", () =>
+    withBoth(async (engine, fake, base) => {
+      fake.add("lost", "v1", image([base], { config: { Env: ["LOST=1"] } }))
+      const first = await importing(engine, { ...from(fake, "lost:v1"), tag: "lost" })
+      const id = first.operation.result_image_uuid
+      const layers = Fs.readdirSync(join(engine.store, "l")).map((name) => Number.parseInt(name.split(".")[0]!, 36))
+      const layer = join(engine.store, "l", Math.max(...layers).toString(36))
+      const damages = [
+        () => Effect.sync(() => Fs.renameSync(layer, `${engine.store}/elsewhere`)),
+        () => sql(engine.store, "UPDATE image SET layers = 'x' WHERE id = ?", id)
+      ]
+      for (const damage of damages) {
+        await Effect.runPromise(damage())
+        expect((await engine.call("GET", `/v1/inspect/${id}/list?path=/`)).status).toBe(500)
+        const { operation } = await importing(engine, from(fake, "lost:v1"))
+        expect([operation.error, operation.result_image_uuid]).toEqual([null, id])
+        expect(await output(engine, "tag:lost", "cat", "/base")).toBe("base")
+      }
     }))
 
   it.effect("are eight at once, and one more is 429", () =>

@@ -70,7 +70,8 @@ describe("the collection of garbage", () => {
         operations: 2,
         files: 0,
         blobs: 0,
-        bytes: "unnamed".length + 2 * "events".length
+        bytes: "unnamed".length + 2 * "events".length,
+        damaged: []
       })
       const there = yield* Effect.forEach(
         [base, parent, named, unnamed, young].map((one) => typeof one === "string" ? one : one.image),
