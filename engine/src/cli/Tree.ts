@@ -25,7 +25,7 @@ const originOf = (image: Image, isThere: (id: string) => boolean, short: (id: st
   return [
     ...Option.toArray(Option.map(image.damage, (why) => `(damaged: ${why})`)),
     ...Option.toArray(Option.map(gone, (parent) => `(from ${short(parent)}, removed)`)),
-    made
+    ...(made === "" ? [] : [made])
   ].join(" ")
 }
 

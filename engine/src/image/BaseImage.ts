@@ -41,11 +41,14 @@ interface Parts {
 const idOf = (program: Uint8Array): ImageId =>
   ContentId.make(createHash("sha256").update(BusyboxTree.recipe).update("\0").update(program))
 
-/** A tag that somebody gave to another image stays there; one that is missing, or still at the last build, is ours. */
+/**
+ * A tag that somebody gave to another image stays there; one that is missing, leads to no image, or is still at the last
+ * build, is ours.
+ */
 const claim = (connection: Connection, tag: string, image: ImageId): void => {
   const last = connection.first("SELECT image FROM base WHERE name = ?", [tag])
-  const holder = connection.first("SELECT image FROM tag WHERE name = ?", [tag])
-  if (holder === undefined || last?.["image"] === holder["image"]) {
+  const holder = connection.first("SELECT image.id FROM tag JOIN image ON image.id = tag.image WHERE name = ?", [tag])
+  if (holder === undefined || last?.["image"] === holder["id"]) {
     TagRows.set(connection, image, tag)
   }
   connection.run(

@@ -38,13 +38,8 @@ export const toError = ({ name, what, why }: Damage): StoreError =>
 
 const isName = (value: unknown): value is string => typeof value === "string" && /^[\w.:/-]{1,256}$/.test(value)
 
-/**
- * How to call a row of a table that has the columns `id` and `seq`.
- *
- * @since 0.1.0
- * @category conversions
- */
-export const nameOf = (row: Row): string => isName(row["id"]) ? row["id"] : `#${String(row["seq"])}`
+/** Of a table that has the columns `id` and `seq`. */
+const nameOf = (row: Row): string => isName(row["id"]) ? row["id"] : `#${String(row["seq"])}`
 
 /**
  * Reads rows by `decode`, which fails as `Columns` does and asks the database nothing.

@@ -226,7 +226,7 @@ describe("an image with a layer that is gone", () => {
       const damages = [
         Effect.sync(() => Fs.rmSync(`${path}/l/1`, { recursive: true })),
         sql(path, "UPDATE image SET env = '{'"),
-        sql(path, "UPDATE tag SET image = image")
+        sql(path, "UPDATE tag SET image = 'nobody' WHERE name = 'busybox'")
       ]
       for (const damage of damages) {
         yield* damage
@@ -257,7 +257,7 @@ it.scoped("an operation whose row is damaged is told by its name, and the rest w
     const { lines, value } = yield* logged(store.operations.list(all))
     expect(value.map(({ id }) => id)).toEqual([first])
     expect(lines).toEqual([
-      expect.stringMatching(/the operation #\d+ is damaged: its column id/),
+      expect.stringContaining("the operation ../../x is damaged: its column id"),
       expect.stringContaining(`the operation ${damaged} is damaged: its column duration`)
     ])
     expect(yield* Effect.flip(store.operations.get(damaged))).toMatchObject({ reason: "Damaged" })
@@ -295,7 +295,7 @@ it.scoped("a file whose row is damaged is told by its name, and heals when it is
     expect(again).toMatchObject({ sha256: damaged.sha256, size: 7 })
     expect(yield* store.files.get(damaged.sha256)).toEqual(Option.some(again))
     // one that does not say whose bytes it has: no bytes go
-    yield* sql(store.path, "UPDATE file SET sha256 = 'lost', updated = 1e18 WHERE id = ?", again.id)
+    yield* sql(store.path, "UPDATE file SET sha256 = 'lost', updated = 9e15 WHERE id = ?", again.id)
     yield* TestClock.adjust("8 days")
     yield* store.collect(policy)
     expect(Fs.readFileSync(store.files.path(again), "utf8")).toBe("damaged")
