@@ -51,10 +51,10 @@ const get = (engine: Engine): Answer =>
     const spid = yield* spidOf
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
+    // an import has no processes, and will have none: nobody is to wait for them
+    if (found.value.kind !== "instance") return yield* Processes.processNotFound(spid)
     const over = !Ending.active.includes(Engines.known(engine, found.value).status)
-    const result = found.value.kind === "instance"
-      ? yield* RunResult.fromLog(engine.log, id, spid, { over })
-      : null
+    const result = yield* RunResult.fromLog(engine.log, id, spid, { over })
     if (result !== null) return Reply.json(200, result)
     return yield* spid === Processes.mainSpid && !over ? Processes.notYetUp : Processes.processNotFound(spid)
   })

@@ -45,7 +45,8 @@ describe("the arguments of ripgrep", () => {
     const at = args.indexOf("--")
     expect(args.slice(at + 1)).toEqual(["/image", "/image/--files"])
     const options = args.slice(0, at)
-    expect(options).toContain("--no-config")
+    // hidden files and those that an ignore file names are searched, links are not followed
+    expect(options).toEqual(expect.arrayContaining(["--no-config", "--hidden", "--no-ignore", "--no-follow"]))
     expect(options).toEqual(expect.arrayContaining(["--smart-case", "--max-count=3", "--before-context=1"]))
     expect(options.filter((option) => option.includes("pre=") || option.includes("shadow"))).toEqual([
       "--regexp=--pre=sh",

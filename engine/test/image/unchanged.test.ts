@@ -50,7 +50,7 @@ const cases = [
 ]
 
 describe("a run that made", () => {
-  it.scoped(`${cases.length} kinds of change, or none`, () =>
+  it.scoped("a change of any kind, or none that counts", () =>
     Effect.gen(function*() {
       const store = yield* emptyStore
       const parent = { image: yield* imageOf(store, prepared) }

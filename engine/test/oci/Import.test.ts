@@ -312,6 +312,10 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       const begun = await engine.call("POST", "/v1/images/import", { body: from(fake, "slow:v1") })
       await asked
       expect((await engine.call("GET", "/v1/whoami")).json.operations_stat.running_imports).toBe(1)
+      // it has no process, and will have none: nobody is told to come back
+      const processes = `/v1/operations/${begun.json.uuid}/subprocesses`
+      expect((await engine.call("GET", `${processes}/1`)).status).toBe(404)
+      expect((await engine.call("POST", processes, { body: { command: "true" } })).status).toBe(409)
       expect((await engine.call("DELETE", `/v1/operations/${begun.json.uuid}`)).status).toBe(202)
       expect(await engine.ended(begun.json.uuid)).toMatchObject({ status: "CANCELLED", error: null })
       expect((await engine.call("DELETE", `/v1/operations/${begun.json.uuid}`)).status).toBe(409)

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { removeFolder, temporaryFolder } from "../box/BoxFixture.js"
 import * as EventLog from "../../src/run/EventLog.js"
 import * as OutputCut from "../../src/run/OutputCut.js"
+import * as RunEvents from "../../src/run/RunEvents.js"
 import * as RunResult from "../../src/run/RunResult.js"
 
-const logged = (output: Uint8Array) =>
+const logged = (output: Uint8Array, exit?: Record<string, unknown>) =>
   Effect.gen(function*() {
     const folder = yield* Effect.acquireRelease(
       Effect.sync(temporaryFolder),
@@ -18,6 +19,7 @@ const logged = (output: Uint8Array) =>
       ...{ timeout: 60, truncate_at: output.length }
     })
     for (const chunk of OutputCut.make(output.length).take(output)) writer.unsafeAppend("stdout", 1, { ...chunk })
+    if (exit !== undefined) writer.unsafeAppend("exit", 1, exit)
     return log
   })
 
@@ -52,5 +54,27 @@ describe("the result of a large log", () => {
       const { encoding, value } = result!["stdout"] as { readonly encoding: string; readonly value: string }
       expect(encoding).toBe("base64")
       expect(Buffer.from(value, "base64").equals(output)).toBe(true)
+    }))
+})
+
+describe("an exit whose use nobody reported", () => {
+  it.scopedLive("has -1 for all of it", () =>
+    Effect.gen(function*() {
+      const exit = RunEvents.exit({
+        pid: 3,
+        code: -1,
+        signal: 9,
+        timedOut: false,
+        coreDump: false,
+        durationMs: 1500,
+        resources: Option.none(),
+        sizeCap: Option.none(),
+        killedFromOutside: false
+      })
+      const used = Object.values(exit["resources"] as object)
+      expect([used.length, new Set(used)]).toEqual([15, new Set([-1])])
+      const result = yield* RunResult.fromLog(yield* logged(new Uint8Array(0), exit), "op", 1)
+      const { cost, elapsed_time, monotonic_time, ...others } = result!["resources"] as Record<string, number>
+      expect([cost, elapsed_time, monotonic_time, new Set(Object.values(others))]).toEqual([0, 1.5, 1.5, new Set([-1])])
     }))
 })

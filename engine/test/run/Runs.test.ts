@@ -47,13 +47,18 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) =>
         kind: "instance",
         status: "SUCCESS",
         error: null,
+        created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/),
+        duration: expect.any(Number),
         image_size: 0,
+        consumed_cpu: expect.any(Number),
         // nothing changed: the image it came from
         result_image_uuid: parent,
         result: { image: parent, tag: null },
         metadata: { ...echo, result: { state: { exit_code: 0, signal: -1, stopped: false, continued: false } } }
       })
       expect(Object.keys(operation.metadata.result.resources)).toHaveLength(16)
+      expect(operation.metadata.result.resources.cost).toBe(0)
+      expect(operation.consumed_memory).toBe(operation.metadata.result.resources.max_rss)
       const [listed] = (await engine.call("GET", "/v1/operations?status=SUCCESS&kind=instance&limit=1")).json
       expect(listed).toMatchObject({ uuid, status: "SUCCESS", kind: "instance" })
       expect(listed.metadata).toBeUndefined()

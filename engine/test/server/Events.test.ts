@@ -141,6 +141,23 @@ layer(Local.layer(), { timeout: "5 minutes" })("events", (it) => {
         expect((await engine.call("GET", `/v1/operations/${id}`)).json.metadata.result).toBe(null)
       }))
 
+    it.effect("say in the stream that it broke, and from where to go on, without a path of the host", () =>
+      withEngine(async (engine) => {
+        const id = await engine.spawn({ command: "true", disposable: true })
+        await engine.ended(id)
+        const path = `${engine.store}/events/${id}`
+        Fs.unlinkSync(path)
+        // it is there, and cannot be read
+        Fs.mkdirSync(path)
+        Fs.writeFileSync(`${path}/x`, "")
+        const { status, text } = await engine.call("GET", `/v1/operations/${id}/events`)
+        expect(status).toBe(200)
+        expect(text).toMatch(
+          /^: keepalive\n\n: stream ended with error, retry since last event id\nevent: sse_error\ndata: [^\n]*EISDIR[^\n]*\n\n$/
+        )
+        expect(text).not.toContain(engine.store)
+      }))
+
     it.effect("end with a completion even when the log does not", () =>
       withEngine(async (engine) => {
         const id = await engine.spawn({ command: "true", disposable: true })

@@ -56,6 +56,8 @@ const table: ReadonlyArray<Row> = [
     type: /json/,
     json: { permissions: { spawn: true, import: true } }
   },
+  // a project of any name is nobody's here
+  { method: "GET", path: "/v1/whoami", headers: ["Project: aiproject-x"], status: 200, type: /json/ },
   // files
   {
     method: "POST",
@@ -71,6 +73,8 @@ const table: ReadonlyArray<Row> = [
   { method: "HEAD", path: `/v1/files/${"0".repeat(64)}`, status: 404, text: /^$/ },
   { method: "GET", path: `/v1/files/${"0".repeat(64)}`, status: 404, json: error(/./) },
   { method: "GET", path: "/v1/files?limit=1", status: 200, json: { files: [{ size: 5, created_at: anyTime }] } },
+  // as files were looked up once
+  { method: "GET", path: `/v1/files?sha256=${"0".repeat(64)}`, status: 200, json: { files: [{ size: 5 }] } },
   { method: "GET", path: "/v1/files?limit=1001", status: 400, json: error(/limit must be between 1 and 1000/) },
   // runs
   {
@@ -79,10 +83,11 @@ const table: ReadonlyArray<Row> = [
     body: spawn({
       command: "cat /in; echo out; echo err >&2; echo kept > /kept; printf '\\377'; exit 3",
       shell: true,
+      env: { A_TOKEN: "shown" },
       files: { "/in": { uuid: "{file}", mode: "0600" } }
     }),
     status: 201,
-    json: { uuid: anyUuid, shell: true },
+    json: { uuid: anyUuid, shell: true, result: null },
     header: ["location", /\/v1\/operations\/[0-9a-f-]{36}$/],
     keep: ({ uuid }) => ({ run: uuid })
   },
@@ -98,6 +103,7 @@ const table: ReadonlyArray<Row> = [
       error: null,
       result_image_uuid: anyUuid,
       metadata: {
+        env: { A_TOKEN: "shown" },
         result: {
           state: { exit_code: 3, signal: -1, timed_out: false },
           stdout: { value: Buffer.from("helloout\n\xff", "latin1").toString("base64"), encoding: "base64" },
@@ -232,6 +238,8 @@ const table: ReadonlyArray<Row> = [
     json: { images: [{ tag: "curl/test:v1", created_at: anyTime }] }
   },
   { method: "GET", path: "/v1/images?tagged=1&limit=2", status: 200, json: { images: [{}, {}] } },
+  // a filter that older clients send
+  { method: "GET", path: "/v1/images?kind=any&limit=1", status: 200, json: { images: [{}] } },
   {
     method: "GET",
     path: "/v1/inspect?tag=curl%2Ftest:v1",
@@ -269,6 +277,7 @@ const table: ReadonlyArray<Row> = [
   { method: "GET", path: "/v1/inspect/{image}/download?path=/etc", status: 422, json: error(/./) },
   { method: "GET", path: "/v1/inspect/{image}/archive?path=/etc", status: 200, type: /x-tar/, text: /etc\/passwd\0/ },
   { method: "HEAD", path: "/v1/inspect/{image}/archive?path=/etc", status: 200, text: /^$/ },
+  { method: "GET", path: "/v1/inspect/{image}/archive?path=/kept", status: 200, type: /x-tar/, text: /^kept\0/ },
   {
     method: "GET",
     path: "/v1/inspect/{image}/grep?pattern=%5Ekept&path=/kept",
@@ -283,6 +292,11 @@ const table: ReadonlyArray<Row> = [
   },
   { method: "DELETE", path: "/v1/images/{image}/tag?tag=curl/test:v1", status: 204, text: /^$/ },
   { method: "DELETE", path: "/v1/images/{image}/tag?tag=curl/test:v1", status: 404, json: error(/./) },
+  // without a name it is all of them
+  { method: "PATCH", path: "/v1/images/{image}/tag", body: "{\"tag\":\"one\"}", status: 200, json: { tag: "one" } },
+  { method: "PATCH", path: "/v1/images/{image}/tag", body: "{\"tag\":\"two\"}", status: 200, json: { tag: "two" } },
+  { method: "DELETE", path: "/v1/images/{image}/tag", status: 204, text: /^$/ },
+  { method: "GET", path: "/v1/images?uuid={image}", status: 200, json: { images: [{ uuid: anyUuid, tag: null }] } },
   // imports
   {
     method: "POST",
@@ -299,6 +313,21 @@ const table: ReadonlyArray<Row> = [
     until: is("FAILED"),
     status: 200,
     json: { kind: "image_import", error: expect.any(String) }
+  },
+  {
+    method: "POST",
+    path: "/v1/images/import",
+    body: JSON.stringify({ registry: { url: "oci://127.0.0.1:1/none", credentials: { username: "", password: "" } } }),
+    status: 201,
+    json: { uuid: anyUuid }
+  },
+  // as the first clients wrote it
+  {
+    method: "POST",
+    path: "/v1/images/import",
+    body: JSON.stringify({ registry: "docker://127.0.0.1:1/none" }),
+    status: 400,
+    json: error(/registry/)
   },
   // what is no route
   { method: "GET", path: "/v1/projects", status: 404, json: error(/./) },

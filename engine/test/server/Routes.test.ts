@@ -221,6 +221,12 @@ layer(Local.layer({ maxUploadBytes: 300_000 }), { timeout: "5 minutes" })("the s
         expect((await engine.call("GET", "/v1/operations")).json).toEqual([])
       }))
 
+    it.effect("over 32 MiB are refused as soon as they say so", () =>
+      withEngine(async (engine) => {
+        const headers = { "content-length": String(32 * 1024 * 1024 + 1) }
+        refused(await engine.call("POST", "/v1/instances", { body: "{", headers }), 413, /33554432 bytes/)
+      }))
+
     it.effect("repeat their input where it is short, and never as none", () =>
       withEngine(async (engine) => {
         const stdin = (bytes: number) => ({ value: "x".repeat(bytes), encoding: "ascii" })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { PathError } from "../../src/image/PathError.js"
 import * as EventLog from "../../src/run/EventLog.js"
 import * as Failure from "../../src/server/Failure.js"
 import * as Start from "../../src/server/Start.js"
@@ -68,6 +69,11 @@ describe("failures", () => {
       expect(error).not.toContain("/home")
       expect(error).toContain("ENOENT: no such file or directory")
     }
+  })
+
+  it("of a layer that cannot be read are 422", () => {
+    const refusal = Failure.toRefusal(new PathError({ reason: "Unreadable", path: "/d/f", description: "EACCES" }))
+    expect([refusal.status, refusal.error]).toEqual([422, "the engine cannot read \"/d/f\": EACCES"])
   })
 
   it("of a log on a full disk are 507", () => {
