@@ -105,7 +105,7 @@ describe("the page about the engine's fidelity", () => {
     const headings = readFileSync(page, "utf8").split("\n").filter((line) => line.startsWith("#"))
     const told = headings.flatMap((line) => /Protocol: section ([\d.]+)$/.exec(line)?.[1] ?? [])
     assert.deepStrictEqual(
-      told,
+      told.sort(),
       ["1.1", "1.2", "1.3", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6"]
         .concat("3.7", "3.8", "3.9", "4.1", "4.2", "4.3", "4.4", "6")
     )
