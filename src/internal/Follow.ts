@@ -11,9 +11,10 @@ import * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import * as Wire from "../schemas/Wire.js"
 import { query, type Source, take } from "./FollowConnection.js"
+import { conclude } from "./FollowEnd.js"
 import { type ConnectionError, isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
 import { asksToWait, initial, isStuck, maxFailures, pause, type State, stepBack } from "./FollowState.js"
-import { liveOutput, missing, synthesise } from "./FollowSynthesis.js"
+import { liveOutput, synthesise } from "./FollowSynthesis.js"
 
 export type { Source } from "./FollowConnection.js"
 export type { ConnectionError } from "./FollowErrors.js"
@@ -50,7 +51,7 @@ const drain = (
       )
     }
     return Effect.map(
-      Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state.progress, phase.operation, now)),
+      Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state, phase.operation, now)),
       Stream.fromIterable
     )
   }
@@ -139,31 +140,6 @@ const poll = (
     })
   })
 
-/**
- * A log that leaves numbers out (that of one process always does) cannot show that an event is missing: one that came
- * late, after which the connection broke, would be passed over. What the status has of the output must have been read.
- */
-const conclude = (source: Source, state: State): Effect.Effect<void, Errors.FollowError> => {
-  state.phase = { _tag: "Done" }
-  if (!state.hasGaps || !state.progress.whole) return Effect.void
-  const known: Effect.Effect<Option.Option<Wire.Operation>, Errors.FollowError> = Effect.catchTag(
-    Effect.asSome(source.operation),
-    "NotFoundError",
-    () => Effect.succeedNone
-  )
-  return Effect.flatMap(known, (operation): Effect.Effect<void, Errors.FollowError> => {
-    // where it is forgotten, nobody knows more than the log
-    const name = Option.isNone(operation) ? undefined : missing(state.progress, operation.value)
-    return name === undefined ? Effect.void : Effect.fail(
-      new Errors.EventStreamError({
-        method: source.method,
-        operationId: source.operationId,
-        description: `the status has more of ${name} than the log gave: a piece of it was lost on the way`
-      })
-    )
-  })
-}
-
 /** One turn: what to read next, or the end. */
 const turn = (
   source: Source,
@@ -174,6 +150,7 @@ const turn = (
     case "Done":
       return Effect.fail(Option.none())
     case "Ended":
+      state.phase = { _tag: "Done" }
       return Effect.as(Effect.mapError(conclude(source, state), Option.some), Stream.empty)
     case "Failed":
       return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
@@ -192,7 +169,8 @@ const turn = (
  * Everything after the event `after` (default: everything), in order, once each, up to and with `completion`. A log that
  * is lost is made up for from the operation's status: what its streams still lack, and a `completion`. An `exit` is not
  * made up (the status lacks most of what that event says): who needs the exit reads it in the status. What came after
- * `after` is in no status, so there a lost log is an `EventStreamError`.
+ * `after` is in no status, so there a lost log is an `EventStreamError`; and so is a status that does not go together with
+ * what the log gave.
  */
 export const follow = (
   source: Source,

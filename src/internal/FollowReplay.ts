@@ -5,10 +5,18 @@ import * as Stream from "effect/Stream"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import { query, type Source, take } from "./FollowConnection.js"
+import { conclude, concludeSoFar } from "./FollowEnd.js"
 import { isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
 import { initial, isStuck, maxFailures, pause } from "./FollowState.js"
 
-/** What the log has now, and no waiting for more; a break is taken up as in `follow`. */
+/** nothing more comes, unless the check fails */
+const endAfter = <E>(check: Effect.Effect<void, E>): Effect.Effect<never, Option.Option<E>> =>
+  Effect.zipRight(Effect.mapError(check, Option.some), Effect.fail(Option.none()))
+
+/**
+ * What the log has now, and no waiting for more; a break is taken up as in `follow`, and a log that leaves numbers out is
+ * checked as there.
+ */
 export const replay = (
   source: Source,
   options?: { readonly after?: number | undefined }
@@ -28,10 +36,13 @@ export const replay = (
         })
       }
       if (phase._tag === "Failed") return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
-      if (phase._tag !== "Broken") return Effect.fail(Option.none())
+      if (phase._tag === "Ended") return endAfter(conclude(source, state))
+      if (phase._tag !== "Broken") return endAfter(concludeSoFar(source, state))
       const error = phase.error
       // 425: nothing has happened yet, so there is nothing to replay
-      if (Option.isSome(error) && error.value._tag === "TooEarlyError") return Effect.fail(Option.none())
+      if (Option.isSome(error) && error.value._tag === "TooEarlyError") {
+        return endAfter(concludeSoFar(source, state))
+      }
       const mends = Option.isSome(error) && !isFatal(error.value) && !saysNoRoute(error.value) &&
         error.value._tag !== "NotFoundError" && !isStuck(state, error)
       if (!mends || ++state.failures >= maxFailures) return Effect.fail(Option.some(toFollowError(source, error)))

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import type * as Event from "../schemas/Event.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { ConnectionError } from "./FollowErrors.js"
-import { makeProgress, type Progress } from "./FollowSynthesis.js"
+import { makeProgress, type Progress } from "./FollowProgress.js"
 
 /** Failures in a row, without one new event and without one good answer about the status, before we give up. */
 export const maxFailures = 10

@@ -1,63 +1,20 @@
 /**
- * What stands in for a log that is lost: how far the reader has come, and events made from the operation's status for
- * what is missing after that.
+ * What stands in for a log that is lost: events made from the operation's status for what is missing after what was read.
+ * The status has the streams of a run from their beginning, so it can go on only where it begins with what was read.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
-import type * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import type { Timestamp } from "../schemas/Timestamp.js"
 import type * as Wire from "../schemas/Wire.js"
+import type { Who } from "./FollowErrors.js"
+import * as Prefix from "./FollowPrefix.js"
+import type { Name, Progress } from "./FollowProgress.js"
+import type { State } from "./FollowState.js"
 
-type Name = "stdout" | "stderr"
-
-/** How far one reader of a log has come. */
-export interface Progress {
-  readonly lastId: () => number | undefined
-  /** Is it new? Then it counts as read. */
-  readonly accept: (event: Event.OperationEvent) => boolean
-  /** bytes of the process that were read; none when a piece could not be: then nobody knows how many there were */
-  readonly read: (stream: Name) => number | undefined
-  /** read from the beginning: the byte counts are of the whole log */
-  readonly whole: boolean
-  /** the process whose output it is */
-  readonly spid: number
-}
-
-/** The bytes of a piece of output; none for what is no piece, or in an encoding that this version does not know. */
-export const bytesOf = ({ encoding, value }: Event.OperationEvent["data"]): Uint8Array | undefined =>
-  typeof value === "string" && (encoding === undefined || encoding === null || typeof encoding === "string")
-    ? StreamRepr.toBytes({ value, encoding })
-    : undefined
-
-/** the bytes of a piece, without decoding base64 */
-const sizeOf = (data: Event.OperationEvent["data"]): number | undefined => {
-  const { encoding, value } = data
-  if (typeof value !== "string" || encoding !== "base64") return bytesOf(data)?.length
-  const padding = value.endsWith("==") ? 2 : value.endsWith("=") ? 1 : 0
-  return Math.floor(value.length / 4) * 3 - padding
-}
-
-export const makeProgress = (after: number | undefined, spid = 1): Progress => {
-  let lastId = after === undefined || after < 0 ? undefined : after
-  const read: Record<Name, number | undefined> = { stdout: 0, stderr: 0 }
-  return {
-    lastId: () => lastId,
-    accept: (event) => {
-      if (lastId !== undefined && event.id <= lastId) return false
-      lastId = event.id
-      if (event.spid === spid && (event.type === "stdout" || event.type === "stderr")) {
-        const [before, size] = [read[event.type], sizeOf(event.data)]
-        read[event.type] = before === undefined || size === undefined ? undefined : before + size
-      }
-      return true
-    },
-    read: (stream) => read[stream],
-    whole: lastId === undefined,
-    spid
-  }
-}
+export { bytesOf } from "./FollowProgress.js"
 
 type InstanceOperation = Extract<Wire.Operation, { readonly kind: "instance" }>
 
@@ -68,11 +25,8 @@ const isInstance = (operation: Wire.Operation): operation is InstanceOperation =
 export const resultOf = (operation: Wire.Operation): Wire.InstanceResult | undefined =>
   isInstance(operation) ? operation.metadata?.result ?? undefined : undefined
 
-const lost = (
-  source: { readonly method: string; readonly operationId: Ids.OperationId },
-  description: string
-): Errors.EventStreamError =>
-  new Errors.EventStreamError({ method: source.method, operationId: source.operationId, description })
+const lost = (who: Who, description: string): Errors.EventStreamError =>
+  new Errors.EventStreamError({ method: who.method, operationId: who.operationId, description })
 
 const timestamp = (millis: number): Timestamp => {
   const seconds = Math.floor(millis / 1000)
@@ -81,13 +35,27 @@ const timestamp = (millis: number): Timestamp => {
 
 const names = ["stdout", "stderr"] as const
 
-/** The stream of which the status has more than was read. */
-export const missing = (progress: Progress, operation: Wire.Operation): Name | undefined => {
+/** none where it has none, or none that this version can read */
+const bytesIn = (result: Wire.InstanceResult | undefined, name: Name): Uint8Array | undefined => {
+  const repr = result?.[name]
+  return repr === undefined || repr === null ? undefined : StreamRepr.toBytes(repr)
+}
+
+/**
+ * Why what was read cannot be all of the output, or not its beginning (`isOver`: what the status has is all there will
+ * be). A status that has less than was read, or nothing that can be read, knows no more than the log.
+ */
+export const objection = (progress: Progress, operation: Wire.Operation, isOver: boolean): string | undefined => {
   const result = progress.whole ? resultOf(operation) : undefined
-  return names.find((name) => {
-    const [repr, read] = [result?.[name], progress.read(name)]
-    return repr !== undefined && repr !== null && read !== undefined && (sizeOf({ ...repr }) ?? 0) > read
-  })
+  for (const name of names) {
+    const [bytes, read] = [bytesIn(result, name), progress.read(name)]
+    if (bytes === undefined || read === undefined || bytes.length < read.length) continue
+    const rest = Prefix.restAfter(read, bytes)
+    if (rest !== undefined && (rest.length === 0 || !isOver)) continue
+    const what = rest === undefined ? "other bytes" : "more"
+    return `the status has ${what} of ${name} than the log gave: a piece of it was lost on the way`
+  }
+  return undefined
 }
 
 /** A piece of output as the log would have it. */
@@ -101,8 +69,8 @@ const piece = (
 ): Event.OperationEvent => ({ id, ts, type: name, data: { ...StreamRepr.fromBytes(bytes), truncated }, spid })
 
 /**
- * What the status of a run that goes on has beyond what was read; it counts as read. Whatever cannot be read in it is
- * left for the end, which judges.
+ * What the status of a run that goes on has beyond what was read; it counts as read. Whatever does not go together is left
+ * for the end, which judges.
  */
 export const liveOutput = (
   progress: Progress,
@@ -112,58 +80,62 @@ export const liveOutput = (
   const result = progress.whole ? resultOf(operation) : undefined
   const events: Array<Event.OperationEvent> = []
   for (const name of names) {
-    const [repr, read] = [result?.[name], progress.read(name)]
-    const bytes = repr === undefined || repr === null ? undefined : StreamRepr.toBytes(repr)
-    if (bytes === undefined || read === undefined || bytes.length <= read) continue
-    const event = piece(
-      (progress.lastId() ?? -1) + 1,
-      timestamp(nowMillis),
-      name,
-      bytes.subarray(read),
-      false,
-      progress.spid
-    )
+    const [bytes, read] = [bytesIn(result, name), progress.read(name)]
+    const rest = bytes === undefined || read === undefined ? undefined : Prefix.restAfter(read, bytes)
+    if (rest === undefined || rest.length === 0) continue
+    const event = piece((progress.lastId() ?? -1) + 1, timestamp(nowMillis), name, rest, false, progress.spid)
     progress.accept(event)
     events.push(event)
   }
   return events
 }
 
+const nothing = { bytes: new Uint8Array(0), isTruncated: false }
+
+/** What the status has of one stream after what was read; or why that cannot be said. */
+const restOf = (
+  { isDrained, progress }: State,
+  { result, status }: { readonly result: Wire.InstanceResult | undefined; readonly status: Wire.Operation["status"] },
+  name: Name
+): Either.Either<{ readonly bytes: Uint8Array; readonly isTruncated: boolean }, string> => {
+  const repr = result?.[name]
+  const isSuccess = status === "SUCCESS"
+  if (repr === undefined || repr === null) {
+    return isSuccess ? Either.left(`the operation's status has no ${name} either`) : Either.right(nothing)
+  }
+  const [bytes, read] = [StreamRepr.toBytes(repr), progress.read(name)]
+  if (bytes === undefined) return Either.left(`${name} in the status cannot be decoded`)
+  if (read === undefined) return Either.left(`a piece of ${name} in it could not be read`)
+  // nothing is missing in a log that was read to its end, and nobody calls the output of a failed run complete
+  if (bytes.length < read.length && (isDrained || !isSuccess)) return Either.right(nothing)
+  const rest = Prefix.restAfter(read, bytes)
+  return rest === undefined
+    ? Either.left(`what it gave of ${name} is not how ${name} in the status begins: the rest cannot be told apart`)
+    : Either.right({ bytes: rest, isTruncated: repr.truncated === true })
+}
+
 /**
- * Events for all that the reader has not seen. The status has the streams of a run whole, so what was read is skipped by
- * count. Fails when a successful run's output is in neither: what is called complete must be.
+ * Events for all that the reader has not seen. Fails when a successful run's output is in neither: what is called complete
+ * must be.
  */
 export const synthesise = (
-  source: { readonly method: string; readonly operationId: Ids.OperationId },
-  progress: Progress,
+  who: Who,
+  state: State,
   operation: Wire.Operation,
   nowMillis: number
 ): Effect.Effect<ReadonlyArray<Event.OperationEvent>, Errors.EventStreamError> =>
   Effect.suspend(() => {
+    const { progress } = state
     const ts = timestamp(nowMillis)
     let id = progress.lastId() ?? -1
     const events: Array<Event.OperationEvent> = []
     if (operation.kind === "instance" && progress.whole) {
       const result = resultOf(operation)
-      if (result === undefined && operation.status === "SUCCESS") {
-        return Effect.fail(lost(source, "the log is gone, and the operation's status has no output either"))
-      }
       for (const name of names) {
-        const repr = result?.[name]
-        if (repr === undefined || repr === null) {
-          if (operation.status !== "SUCCESS") continue
-          return Effect.fail(lost(source, `the log is gone, and the operation's status has no ${name} either`))
-        }
-        const bytes = StreamRepr.toBytes(repr)
-        if (bytes === undefined) {
-          return Effect.fail(lost(source, `the log is gone, and ${name} in the status cannot be decoded`))
-        }
-        const read = progress.read(name)
-        if (read === undefined) {
-          return Effect.fail(lost(source, `the log is gone, and a piece of ${name} in it could not be read`))
-        }
-        const rest = bytes.subarray(read)
-        if (rest.length > 0) events.push(piece(++id, ts, name, rest, repr.truncated === true, progress.spid))
+        const rest = restOf(state, { result, status: operation.status }, name)
+        if (Either.isLeft(rest)) return Effect.fail(lost(who, `the log is gone, and ${rest.left}`))
+        const { bytes, isTruncated } = rest.right
+        if (bytes.length > 0) events.push(piece(++id, ts, name, bytes, isTruncated, progress.spid))
       }
     }
     const data = {

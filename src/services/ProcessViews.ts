@@ -5,10 +5,10 @@
  * @since 0.1.0
  */
 import * as Chunk from "effect/Chunk"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
+import * as FollowEnd from "../internal/FollowEnd.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import * as Errors from "../schemas/Errors.js"
@@ -16,7 +16,7 @@ import * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Timestamp from "../schemas/Timestamp.js"
-import * as Wire from "../schemas/Wire.js"
+import type * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
 import type { Event as OperationEvent } from "./Operations.js"
 import type * as Output from "./Output.js"
@@ -73,34 +73,12 @@ export interface Views {
   readonly output: (wanted: (stream: ProcessOutput.Name) => boolean) => Stream.Stream<Output.Output, Errors.OutputError>
 }
 
-const settleTries = 10
-const settlePause = Duration.seconds(1)
-
 /**
  * The log may be ahead of the status by a moment.
  *
  * @internal
  */
-export const settled = (
-  method: string,
-  operationId: Ids.OperationId,
-  get: Effect.Effect<Wire.Operation, Errors.LookupError>
-): Effect.Effect<Wire.Operation, Errors.FollowError> => {
-  const ask = (left: number): Effect.Effect<Wire.Operation, Errors.FollowError> =>
-    Effect.flatMap(get, (operation) => {
-      if (Wire.isTerminal(operation.status)) return Effect.succeed(operation)
-      return left > 0
-        ? Effect.zipRight(Effect.sleep(settlePause), ask(left - 1))
-        : Effect.fail(
-          new Errors.EventStreamError({
-            method,
-            operationId,
-            description: `the log has ended, and the status is ${operation.status ?? "not given"} all the same`
-          })
-        )
-    })
-  return ask(settleTries)
-}
+export const settled: typeof FollowEnd.settled = FollowEnd.settled
 
 /**
  * What an operation that did not succeed fails with.

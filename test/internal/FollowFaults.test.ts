@@ -36,8 +36,9 @@ const withClock = <A, E>(self: Effect.Effect<A, E>, step: Duration.DurationInput
     return yield* Fiber.join(fiber)
   })
 
-const read = (source: Follow.Source) =>
-  withClock(Effect.map(Stream.runCollect(Follow.follow(source)), Chunk.toReadonlyArray))
+const readWith = (follow: typeof Follow.follow) => (source: Follow.Source) =>
+  withClock(Effect.map(Stream.runCollect(follow(source)), Chunk.toReadonlyArray))
+const read = readWith(Follow.follow)
 
 const textOf = (events: Iterable<Event.OperationEvent>, stream: "stdout" | "stderr"): string =>
   Buffer.concat(
@@ -91,27 +92,125 @@ describe("the order of a log", () => {
       }
     }))
 
-  const without = (made: Started, left: ReadonlyArray<number>): Follow.Source => {
-    made.operation.status = "EXECUTING"
-    return changed(made, (all) => all.filter((event) => !left.includes(event.id)))
-  }
+  const without = (made: Started, left: ReadonlyArray<number>): Follow.Source =>
+    changed(made, (all) => all.filter((event) => !left.includes(event.id)))
 
   it.effect("a log that leaves numbers out is asked for them once, and then taken as it is", () =>
     Effect.gen(function*() {
       for (const left of [[0], [1], [0, 1]]) {
-        const made = yield* fresh(whole)
-        const events = yield* read(without(made, left))
-        expect(events.map((e) => e.id)).toEqual([0, 1, 2, 3, 4, 5, 6].filter((id) => !left.includes(id)))
-        expect(made.fake.named("operationEvents").length).toBe(2)
+        for (const read of [readWith(Follow.follow), readWith(Follow.replay)]) {
+          const made = yield* fresh(whole)
+          const events = yield* read(without(made, left))
+          expect(events.map((e) => e.id)).toEqual([0, 1, 2, 3, 4, 5, 6].filter((id) => !left.includes(id)))
+          expect(made.fake.named("operationEvents").length).toBe(2)
+        }
       }
     }))
 
   it.effect("but not where the status knows of more output than it gave", () =>
     Effect.gen(function*() {
-      for (const left of [[2, 4], [0, 1, 3, 5]]) {
-        const error = yield* Effect.flip(read(without(yield* fresh(whole), left)))
-        expect(error).toMatchObject({ _tag: "EventStreamError", message: expect.stringContaining("more of stdout") })
+      for (const left of [[2, 4], [3], [5], [0, 1, 3, 5]]) {
+        for (const read of [readWith(Follow.follow), readWith(Follow.replay)]) {
+          const error = yield* Effect.flip(read(without(yield* fresh(whole), left)))
+          expect(error).toMatchObject({
+            _tag: "EventStreamError",
+            message: expect.stringContaining("than the log gave")
+          })
+        }
       }
+    }))
+
+  it.effect("and the status is waited for, which may come after the log's end", () =>
+    Effect.gen(function*() {
+      /** so many answers say that it goes on, and have nothing of its output */
+      const lagging = (source: Follow.Source, answers: number): Follow.Source => {
+        let asked = 0
+        return {
+          ...source,
+          operation: Effect.map(source.operation, (operation) =>
+            asked++ < answers
+              ? { uuid: operation.uuid, kind: "instance", status: "EXECUTING", metadata: null }
+              : operation)
+        }
+      }
+      for (const read of [readWith(Follow.follow), readWith(Follow.replay)]) {
+        const events = yield* read(lagging(without(yield* fresh(whole), [0]), 5))
+        expect(textOf(events, "stdout")).toBe("onetwothree")
+        const lost = yield* Effect.flip(read(lagging(without(yield* fresh(whole), [4]), 5)))
+        expect(lost).toMatchObject({ _tag: "EventStreamError", message: expect.stringContaining("than the log gave") })
+        const never = yield* Effect.flip(read(lagging(without(yield* fresh(whole), [0]), 99)))
+        expect(never).toMatchObject({
+          _tag: "EventStreamError",
+          message: expect.stringContaining("EXECUTING all the same")
+        })
+      }
+    }))
+
+  /**
+   * Of A to E in one byte each, B comes after C each time and is cut off the second time; D comes, and then the log is lost
+   * as `loss` says.
+   */
+  const overtaken = (made: Started, loss: Errors.GoneError | Errors.BadRequestError): Follow.Source => {
+    const given = [[0, 2], [2], [3]]
+    const source = changed(made, (all, connection) => all.filter(({ id }) => given[connection]?.includes(id)))
+    return {
+      ...source,
+      events: (query) =>
+        made.fake.named("operationEvents").length < given.length ? source.events(query) : Stream.fail(loss)
+    }
+  }
+
+  it.effect("what the log gave and the status do not go together after a hole: nothing is filled in by count", () =>
+    Effect.gen(function*() {
+      for (const loss of [new Errors.GoneError({ method: "e" }), new Errors.BadRequestError({ method: "e" })]) {
+        for (const at of [0, 30]) {
+          const made = yield* fresh((o) => void o.stdout("A").stdout("B").stdout("C").stdout("D").stdout("E"))
+          const seen: Array<Event.OperationEvent> = []
+          const reading = Stream.runForEach(
+            Follow.follow(overtaken(made, loss)),
+            (event) => Effect.sync(() => seen.push(event))
+          )
+          const fiber = yield* Effect.fork(Effect.flip(reading))
+          yield* TestClock.adjust(Duration.seconds(at))
+          made.operation.exit(0)
+          yield* TestClock.adjust("1 minute")
+          const error = yield* Fiber.join(fiber)
+          expect(error).toMatchObject({ _tag: "EventStreamError", message: expect.stringContaining("the log is gone") })
+          expect(textOf(seen, "stdout")).toBe("ACD")
+        }
+      }
+    }))
+
+  it.effect("a hole with nothing of the output in it is no loss, whether the log is there to its end or not", () =>
+    Effect.gen(function*() {
+      for (const loss of [new Errors.GoneError({ method: "e" }), new Errors.BadRequestError({ method: "e" })]) {
+        const made = yield* fresh((o) => void o.stdout("A").emit("network", {}, 0).stdout("C").stdout("D").stdout("E"))
+        const fiber = yield* Effect.fork(Stream.runCollect(Follow.follow(overtaken(made, loss))))
+        yield* TestClock.adjust("30 seconds")
+        made.operation.stdout("F").exit(0)
+        yield* TestClock.adjust("1 minute")
+        expect(textOf(yield* Fiber.join(fiber), "stdout")).toBe("ACDEF")
+      }
+    }))
+
+  it.effect("a replay of what goes on is no beginning of the output, if the status begins otherwise", () =>
+    Effect.gen(function*() {
+      const goesOn = (o: FakeOperation) => void o.spawned().stdout("one").stderr("e").stdout("two")
+      const behind = (made: Started, left: ReadonlyArray<number>): Follow.Source => {
+        const source = without(made, left)
+        // it writes on while the log is read
+        const more = Effect.sync(() => made.operation.stdout("three"))
+        return { ...source, inflight: Effect.zipRight(more, source.inflight!) }
+      }
+      for (const left of [[0], [1], [0, 1]]) {
+        const events = yield* readWith(Follow.replay)(behind(yield* fresh(goesOn), left))
+        expect(textOf(events, "stdout")).toBe("onetwo")
+      }
+      const error = yield* Effect.flip(readWith(Follow.replay)(behind(yield* fresh(goesOn), [2])))
+      expect(error).toMatchObject({
+        _tag: "EventStreamError",
+        message: expect.stringContaining("other bytes of stdout")
+      })
     }))
 
   it.effect("an event that comes twice counts once", () =>
@@ -162,28 +261,50 @@ describe("a run whose log is absent", () => {
       expect(fake.named("operationEvents").length).toBe(1)
     }))
 
+  const resultWith = (stdout: string) => ({
+    stdout: StreamRepr.fromBytes(Buffer.from(stdout)),
+    stderr: StreamRepr.fromBytes(Buffer.of())
+  })
+
   it.effect("a status without a prefix of what was read adds nothing to it", () =>
     Effect.gen(function*() {
-      const { fake, operation, source } = yield* fresh((o) => void o.spawned().stdout("one").stdout("two"))
-      operation.connections.push(
-        { dropAfter: 4 },
-        ...Array.from({ length: 99 }, () => ({
-          refuse: new Errors.BadRequestError({ method: "e" })
+      for (const text of ["on", "oneTwo", "one two three"]) {
+        const { fake, operation, source } = yield* fresh((o) => void o.spawned().stdout("one").stdout("two"))
+        operation.connections.push(
+          { dropAfter: 4 },
+          ...Array.from({ length: 99 }, () => ({
+            refuse: new Errors.BadRequestError({ method: "e" })
+          }))
+        )
+        const other = Effect.map(fake.api.getOperation(operation.id), (wire) => ({
+          ...wire,
+          ...(operation.isOver ? {} : { metadata: { result: resultWith(text) } })
         }))
-      )
-      const lagging = Effect.map(fake.api.getOperation(operation.id), (wire) => ({
-        ...wire,
-        metadata: {
-          result: { stdout: StreamRepr.fromBytes(Buffer.from("on")), stderr: StreamRepr.fromBytes(Buffer.of()) }
+        const following = yield* Effect.fork(
+          Stream.runCollect(Follow.follow({ ...source, inflight: other as Follow.Source["operation"] }))
+        )
+        yield* TestClock.adjust("1 minute")
+        operation.exit(0)
+        yield* TestClock.adjust("1 minute")
+        expect(textOf(yield* Fiber.join(following), "stdout")).toBe("onetwo")
+      }
+    }))
+
+  it.effect("a last status that has less than was read cannot say what the lost log would have given", () =>
+    Effect.gen(function*() {
+      for (const isLost of [true, false]) {
+        const { operation, source } = yield* fresh((o) => void o.spawned().stdout("one").stdout("two"))
+        operation.settle("SUCCESS")
+        operation.result = resultWith("on")
+        const gone = { refuse: new Errors.GoneError({ method: "e" }) }
+        operation.connections.push({ dropAfter: 4 }, ...(isLost ? Array.from({ length: 9 }, () => gone) : []))
+        if (isLost) {
+          expect(yield* Effect.flip(read(source))).toMatchObject({ _tag: "EventStreamError" })
+        } else {
+          // the log is there to its end, only that end is not
+          expect(textOf(yield* read(source), "stdout")).toBe("onetwo")
         }
-      }))
-      const following = yield* Effect.fork(
-        Stream.runCollect(Follow.follow({ ...source, inflight: lagging as Follow.Source["operation"] }))
-      )
-      yield* TestClock.adjust("1 minute")
-      operation.exit(0)
-      yield* TestClock.adjust("1 minute")
-      expect(textOf(yield* Fiber.join(following), "stdout")).toBe("onetwo")
+      }
     }))
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { Command, Errors } from "effect-contree"
-import { imageOf, makeFake } from "../support/fakeApi.js"
+import { Command, Errors, StreamRepr } from "effect-contree"
+import { type FakeOperation, imageOf, makeFake } from "../support/fakeApi.js"
 
 const cmd = Command.exec("true")
 
@@ -44,20 +44,95 @@ describe("the log of one process, in which numbers are left out", () => {
       expect(yield* moved(read(process.stdout))).toBe("one two three")
     }).pipe(Effect.scoped))
 
+  /**
+   * The third comes where the second was to come; the connection breaks before that, and the next goes on after the third,
+   * with the rest of the log or as `loss` says.
+   */
+  const overtaken = (
+    { operation, pieces }: Effect.Effect.Success<typeof begun>,
+    loss?: Errors.GoneError | Errors.NotFoundError | Errors.BadRequestError
+  ) => {
+    const from = (n: number) => operation.log.findIndex(({ id }) => id === n)
+    const [at, before] = [from(pieces[1]!), from(pieces[2]!)]
+    const late = operation.log[at]!
+    operation.log[at] = operation.log[before]!
+    operation.log[before] = late
+    operation.connections.push({ dropAfter: at + 1 })
+    if (loss !== undefined) operation.connections.push(...Array.from({ length: 50 }, () => ({ refuse: loss })))
+  }
+
   it.effect("a piece that was to come late, and was cut off with the connection, is missed by its bytes", () =>
     Effect.gen(function*() {
-      const { operation, pieces, process } = yield* begun
-      const [, second, third] = pieces
-      // the third comes where the second was to come; the connection breaks before that, and the next goes on after the third
-      const from = (n: number) => operation.log.findIndex(({ id }) => id === n)
-      const [at, before] = [from(second!), from(third!)]
-      const late = operation.log[at]!
-      operation.log[at] = operation.log[before]!
-      operation.log[before] = late
-      operation.connections.push({ dropAfter: at + 1 })
-      const error = yield* moved(Effect.flip(read(process.stdout)))
+      const started = yield* begun
+      overtaken(started)
+      const error = yield* moved(Effect.flip(read(started.process.stdout)))
       expect(error).toBeInstanceOf(Errors.EventStreamError)
       expect(error.message).toContain("stdout")
+    }).pipe(Effect.scoped))
+
+  const losses = [
+    new Errors.GoneError({ method: "events", status: 410 }),
+    new Errors.NotFoundError({ method: "events", status: 404 }),
+    new Errors.BadRequestError({ method: "events", status: 400 })
+  ]
+
+  it.effect("and so it is when the rest of the log is lost: nothing is filled in by count", () =>
+    Effect.gen(function*() {
+      for (const loss of losses) {
+        const started = yield* begun
+        overtaken(started, loss)
+        const pieces: Array<Uint8Array> = []
+        const reading = Stream.runForEach(started.process.stdout, (piece) => Effect.sync(() => pieces.push(piece)))
+        expect(yield* moved(Effect.flip(reading))).toMatchObject({
+          _tag: "EventStreamError",
+          message: expect.stringContaining("is not how stdout in the status begins")
+        })
+        expect(Buffer.concat(pieces).toString()).toBe("one three")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("the rest of a log that came in order is filled in", () =>
+    Effect.gen(function*() {
+      for (const loss of losses) {
+        for (let dropAfter = 0; dropAfter < 10; dropAfter++) {
+          const { operation, process } = yield* begun
+          operation.connections.push({ dropAfter }, ...Array.from({ length: 50 }, () => ({ refuse: loss })))
+          expect(yield* moved(read(process.stdout))).toBe("one two three")
+        }
+      }
+    }).pipe(Effect.scoped))
+
+  /** for so many answers the process goes on, and has written nothing */
+  const lagging = (operation: FakeOperation, answers: number) => {
+    const process = operation.subprocesses[0]!
+    const toWire = process.toWire.bind(process)
+    const empty = StreamRepr.fromBytes(new Uint8Array(0))
+    let asked = 0
+    process.toWire = () =>
+      asked++ < answers
+        ? { state: { exit_code: -1, signal: -1, timed_out: false }, stdout: empty, stderr: empty }
+        : toWire()
+  }
+
+  it.effect("is compared with a status that has come to the end, for which it waits", () =>
+    Effect.gen(function*() {
+      const complete = yield* begun
+      lagging(complete.operation, 5)
+      expect(yield* moved(read(complete.process.stdout))).toBe("one two three")
+      const lost = yield* begun
+      overtaken(lost)
+      // one answer is for the break
+      lagging(lost.operation, 6)
+      expect(yield* moved(Effect.flip(read(lost.process.stdout)))).toMatchObject({
+        _tag: "EventStreamError",
+        message: expect.stringContaining("than the log gave")
+      })
+      const endless = yield* begun
+      lagging(endless.operation, 99)
+      expect(yield* moved(Effect.flip(read(endless.process.stdout)))).toMatchObject({
+        _tag: "EventStreamError",
+        message: expect.stringContaining("EXECUTING all the same")
+      })
     }).pipe(Effect.scoped))
 
   it.effect("says what it has where the server has forgotten the process", () =>
