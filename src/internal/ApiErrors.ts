@@ -30,10 +30,12 @@ export interface Asked {
   readonly verb: "GET" | "HEAD" | "POST" | "PATCH" | "DELETE"
   readonly url: string
   readonly operationId?: OperationId | undefined
+  /** asking twice does what asking once does; default: of no POST and no PATCH */
+  readonly idempotent?: boolean | undefined
 }
 
-/** asking twice does what asking once does */
-const isIdempotent = (asked: Asked): boolean => asked.verb !== "POST" && asked.verb !== "PATCH"
+export const isIdempotent = ({ idempotent, verb }: Pick<Asked, "idempotent" | "verb">): boolean =>
+  idempotent ?? (verb !== "POST" && verb !== "PATCH")
 
 export const tried = (asked: Asked): string => `${asked.verb} ${asked.url}`
 

@@ -20,6 +20,7 @@ import type { Asked, Extra, StatusError } from "./ApiErrors.js"
 import * as ApiPath from "./ApiPath.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
+import * as Insistence from "./Insistence.js"
 import { retried } from "./Retry.js"
 
 /** what all requests share */
@@ -41,6 +42,7 @@ export interface Call<X extends Extra> extends ApiPath.Target {
   /** the statuses, beside those of every request, that the method has errors for */
   readonly expected: ReadonlyArray<X>
   readonly operationId?: Asked["operationId"]
+  readonly idempotent?: Asked["idempotent"]
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body?: HttpBody.HttpBody | undefined
   /** instead of the request timeout; `"none"` where somebody else keeps the time */
@@ -71,7 +73,8 @@ const prepare = <X extends Extra>(wiring: Wiring, call: Call<X>): Either.Either<
           method: call.method,
           verb: call.verb,
           url: `${wiring.baseUrl}/v1${path}`,
-          operationId: call.operationId
+          operationId: call.operationId,
+          idempotent: call.idempotent
         },
         request: call.body === undefined ? request : HttpClientRequest.setBody(request, call.body)
       }
@@ -121,7 +124,7 @@ const again =
   <X extends Extra>(wiring: Wiring, call: Call<X>) =>
   <A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> => {
     if (call.once === true) return self
-    const idempotent = call.verb !== "POST" && call.verb !== "PATCH"
+    const idempotent = ApiErrors.isIdempotent(call)
     const tries = retried(wiring.retry, idempotent)
     return idempotent ? onNewConnection(self, tries) : tries(self)
   }
@@ -151,7 +154,8 @@ const exchanged = <X extends Extra, A>(
   call: Call<X>,
   read: Read<X, A>,
   accepts: (status: number) => boolean = isOk
-): Effect.Effect<A, StatusError<X>> => again(wiring, call)(Effect.scoped(attempt(wiring, call, accepts, read)))
+): Effect.Effect<A, StatusError<X>> =>
+  again(wiring, call)(Insistence.exchange(Effect.scoped(attempt(wiring, call, accepts, read))))
 
 /**
  * Only what came compressed can have lost its end unnoticed: fetch says nothing of a missing trailer. What was to be

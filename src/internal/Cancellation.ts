@@ -5,6 +5,7 @@ import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import { isTerminal } from "../schemas/Wire.js"
+import * as Insistence from "./Insistence.js"
 
 /** what of a connection it needs */
 export interface Api {
@@ -24,25 +25,26 @@ const with409 = (refused: Errors.ConflictError, what: string): Errors.ConflictEr
     description: refused.description === undefined ? what : `${refused.description}; ${what}`
   })
 
-/** `refused`, where it has ended; else why it may go on */
+/** Where it has ended: was it cancelled? Else why it may go on. */
 const judged = (
   api: Api,
   id: Ids.OperationId,
   refused: Errors.ConflictError
-): Effect.Effect<Errors.ConflictError, Errors.ConflictError> => {
-  const look = (at: number): Effect.Effect<Errors.ConflictError, Errors.ConflictError> =>
+): Effect.Effect<boolean, Errors.ConflictError> => {
+  const look = (at: number): Effect.Effect<boolean, Errors.ConflictError> =>
     Effect.matchEffect(api.getOperation(id), {
       onFailure: (error) =>
         error._tag === "NotFoundError"
-          ? Effect.succeed(refused)
+          ? Effect.succeed(false)
           : Effect.fail(with409(refused, `whether it goes on could not be read: ${error.message}`)),
       onSuccess: ({ status }) => {
-        if (isTerminal(status)) return Effect.succeed(refused)
+        if (isTerminal(status)) return Effect.succeed(status === "CANCELLED")
         const pause = pauses[at]
         return pause === undefined
           ? Effect.fail(with409(
             refused,
-            `it goes on (${status ?? "no status"}): this server cannot cancel what another engine on its store runs`
+            `it goes on (${status ?? "no status"}) and the server refuses to end it` +
+              " (as an engine does for what another engine on its store runs)"
           ))
           : Effect.delay(look(at + 1), pause)
       }
@@ -51,15 +53,22 @@ const judged = (
 }
 
 /**
- * Cancels. `Some`: it had ended already, as the server's 409 says and its status too. A 409 for what goes on all the same
- * is a `ConflictError` that says so.
+ * Cancels, insistingly. `Some`: it had ended already, as the server's 409 says and its status too; unless that 409 came
+ * of asking again for what our own first request had done. A 409 for what goes on all the same is a `ConflictError` that
+ * says so.
  */
 export const attempt = (
   api: Api,
   id: Ids.OperationId
 ): Effect.Effect<Option.Option<Errors.ConflictError>, Errors.CancelError> =>
-  Effect.matchEffect(api.cancelOperation(id), {
-    onFailure: (error): Effect.Effect<Option.Option<Errors.ConflictError>, Errors.CancelError> =>
-      error._tag === "ConflictError" ? Effect.map(judged(api, id, error), Option.some) : Effect.fail(error),
-    onSuccess: () => Effect.succeedNone
+  Effect.suspend(() => {
+    const sent: Insistence.Sent = { count: 0 }
+    return Insistence.insisting(api.cancelOperation(id), sent).pipe(
+      Effect.as(Option.none<Errors.ConflictError>()),
+      Effect.catchTag("ConflictError", (refused) =>
+        Effect.map(
+          judged(api, id, refused),
+          (wasCancelled) => wasCancelled && sent.count > 1 ? Option.none() : Option.some(refused)
+        ))
+    )
   })

@@ -48,7 +48,8 @@ export const make = (
           verb: "PATCH",
           path: ["images", ApiPath.image(id), "tag"],
           body,
-          expected: [404, 409]
+          expected: [404, 409],
+          idempotent: true
         }, Wire.Image)
     ).pipe(traced(wiring, "setImageTag", { "image.id": id, "image.tag": tag })),
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Ids from "../schemas/Ids.js"
+import * as Ids from "../schemas/Ids.js"
 import * as StreamRepr from "../schemas/StreamRepr.js"
 import * as Wire from "../schemas/Wire.js"
 import { created } from "../internal/ApiCreate.js"
@@ -20,6 +20,12 @@ const at = (
   spid: Ids.Spid
 ) => ["operations", ApiPath.operation(id), "subprocesses", ApiPath.spid(spid)]
 
+/** the process that a `Location` names, where a server gives one */
+const subprocessAt: ApiRequest.Named<typeof Wire.SubprocessCreated.Type> = (location) => {
+  const last = ApiPath.lastOf(location) ?? ""
+  return /^\d{1,15}$/.test(last) ? { spid: Ids.Spid.make(Number(last)) } : undefined
+}
+
 type Subprocesses = Pick<
   Service,
   "createSubprocess" | "getSubprocess" | "killSubprocess" | "writeSubprocessStdin"
@@ -31,13 +37,18 @@ export const make = (wiring: Wiring): Subprocesses => ({
     Effect.flatMap(
       jsonBody(wiring, nameOf("createSubprocess"), Wire.ExecSpec, request),
       (body) =>
-        created(wiring, {
-          method: nameOf("createSubprocess"),
-          path: ["operations", ApiPath.operation(id), "subprocesses"],
-          body,
-          expected: [404, 409, 410, 422, 425],
-          operationId: id
-        }, Wire.SubprocessCreated)
+        created(
+          wiring,
+          {
+            method: nameOf("createSubprocess"),
+            path: ["operations", ApiPath.operation(id), "subprocesses"],
+            body,
+            expected: [404, 409, 410, 422, 425],
+            operationId: id
+          },
+          Wire.SubprocessCreated,
+          subprocessAt
+        )
     ).pipe(
       Effect.map(({ spid }) => spid),
       traced(wiring, "createSubprocess", { "operation.id": id })

@@ -16,7 +16,8 @@ import { defaultPolicy } from "../internal/Retry.js"
 import type * as Errors from "../schemas/Errors.js"
 
 /**
- * How many at once. `"server"` asks the server for its limit, once. Defaults: runs 50, imports 8, uploads 4.
+ * How many at once; the next one waits. `"server"` asks the server for its limit, once. Defaults: runs 50, imports 8,
+ * uploads 4. A run of `start` counts until its end is known here, as `Image.start` says.
  *
  * @since 0.1.0
  * @category models

@@ -126,6 +126,10 @@ export interface Image extends Pipeable, Inspectable {
   /**
    * Starts a run and returns once the server has accepted it. Closing the scope before its end cancels it. Its stdin
    * stays open unless `stdin` says otherwise, so a command that reads it waits: `process.end`, or `{ stdin: "" }`.
+   *
+   * It keeps its place among the concurrent runs until its end is known here (`exit`, `result`, a view read to its end, or
+   * `isRunning` or `state` that tell of it), it is let go (`detach`), or its scope closes: runs that have ended and that
+   * nobody asks about hold up the next `start`.
    */
   readonly start: <const D extends boolean = true, const F extends File.Content = never>(
     command: Command.Command,

@@ -6,6 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Insistence from "../internal/Insistence.js"
 import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
 import { shielded } from "../internal/RunShielded.js"
@@ -72,7 +73,12 @@ export const set = (
  */
 export const remove = (api: Gated["api"]) => (id: Ids.ImageId, tag: string): Effect.Effect<void> =>
   shielded(
-    Effect.catchTag(api.deleteImageTag(id, tag), "NotFoundError", "ConflictError", () => Effect.void),
+    Effect.catchTag(
+      Insistence.insisting(api.deleteImageTag(id, tag)),
+      "NotFoundError",
+      "ConflictError",
+      () => Effect.void
+    ),
     removeTimeout
   ).pipe(
     Effect.matchEffect({

@@ -81,7 +81,8 @@ export type Import = (
  *
  * An import counts against `concurrency.imports`. Interrupting one cancels it on the service, as `waitTimeout` does; one
  * whose request is on its way is waited for (at most 10 seconds) and then cancelled, and its request is sent again only
- * after an answer that says that nothing was done (425, 429).
+ * after an answer that says that nothing was done (425, 429). Once the layer is closed nothing is looked up and nothing
+ * imported: all of it fails with `DisposableImageRunError`.
  *
  * @since 0.1.0
  * @category models
@@ -164,14 +165,16 @@ const begin = (
   const { api } = deps
   // what a server says when it cannot be cancelled is logged
   const quiet = { ...api, cancelOperation: (id: Ids.OperationId) => hidden(plan, api.cancelOperation(id)) }
-  return launchWith<Errors.LookupError | Errors.TooEarlyError>({ ...deps, api: quiet }, {
-    method,
-    what: "import",
-    where: `of ${plan.request.registry.url}`,
-    // its layer is closed: whoever waits for it is over as well
-    check: Effect.catchAll(deps.gate.check(method), () => Effect.interrupt),
-    request: api.importImage(plan.request)
-  }).pipe(
+  return launchWith<Errors.LookupError | Errors.TooEarlyError | Errors.DisposableImageRunError>(
+    { ...deps, api: quiet },
+    {
+      method,
+      what: "import",
+      where: `of ${plan.request.registry.url}`,
+      check: deps.gate.check(method),
+      request: api.importImage(plan.request)
+    }
+  ).pipe(
     Effect.tap(({ operationId }) => Effect.annotateCurrentSpan("contree.operation", operationId)),
     Effect.map((lifecycle) => ({ lifecycle, views: Views.make({ api, method, lifecycle }) }))
   )
@@ -294,6 +297,7 @@ const byTag = (deps: Gated, tag: Ids.Tag): Effect.Effect<KeptImage, Errors.Looku
 
 const oci = (deps: Gated, method: string): Import => (ref, options) =>
   Effect.gen(function*() {
+    yield* deps.gate.check(method)
     const plan = yield* ImportPlan.find(method, ref, options ?? {})
     if (plan._tag === "Id") return yield* byId(deps, plan.id)
     const found = byTag(deps, plan.tag)
@@ -305,6 +309,7 @@ const oci = (deps: Gated, method: string): Import => (ref, options) =>
 
 const pull = (deps: Gated, method: string): Service["pull"] => (ref, options) =>
   Effect.gen(function*() {
+    yield* deps.gate.check(method)
     const plan = yield* ImportPlan.pull(method, ref, options ?? {})
     switch (plan._tag) {
       case "Id":
@@ -332,9 +337,11 @@ export const make = (deps: Gated): Service => {
     const find = oci(deps, `Images.${name}`)
     return (ref, options) => Effect.withSpan(find(ref, options), `Contree.Images.${name}`, attributes(deps, ref))
   }
+  const planned = (method: string, ref: Reference.Input, options: ImportOptions = {}) =>
+    Effect.zipRight(deps.gate.check(method), Effect.suspend(() => ImportPlan.plan(method, ref, options)))
   const fetch: Import = (ref, options) =>
     Effect.flatMap(
-      ImportPlan.plan("Images.importFrom", ref, options ?? {}),
+      planned("Images.importFrom", ref, options),
       (plan) => importing(deps, "Images.importFrom", plan)
     )
   const pulling = pull(deps, "Images.pull")
@@ -347,7 +354,7 @@ export const make = (deps: Gated): Service => {
       Effect.withSpan(fetch(ref, options), "Contree.Images.importFrom", attributes(deps, ref)),
     importStream: (ref, options) =>
       Stream.unwrap(Effect.map(
-        Effect.suspend(() => ImportPlan.plan("Images.importStream", ref, options ?? {})),
+        planned("Images.importStream", ref, options),
         (plan) => progress(deps, "Images.importStream", plan)
       )).pipe(Stream.withSpan("Contree.Images.importStream", attributes(deps, ref))),
     pull: (ref, options) => Effect.withSpan(pulling(ref, options), "Contree.Images.pull", attributes(deps, ref))

@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Cancellation from "../internal/Cancellation.js"
+import * as Insistence from "../internal/Insistence.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
@@ -262,7 +263,7 @@ export const launchIn = (
           operationId,
           what: "process",
           cancel: Effect.catchTag(
-            deps.api.killSubprocess(operationId, spid, "KILL"),
+            Insistence.insisting(deps.api.killSubprocess(operationId, spid, "KILL")),
             "ConflictError",
             () => Effect.void
           ),
@@ -278,18 +279,19 @@ export const launchIn = (
   })
 
 /**
- * Ties an operation to the scope, and to the gate: one that is shut closes it at once.
+ * Ties an operation to the scope, and to the gate: where that is shut already, `late` decides what becomes of it.
  *
  * @internal
  */
 export const adopt = (
   { gate }: Pick<Gated, "gate">,
-  lifecycle: Lifecycle.Lifecycle
+  lifecycle: Lifecycle.Lifecycle,
+  late: Effect.Effect<void> = lifecycle.close
 ): Effect.Effect<void, never, Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
     // finalizers go backwards: the gate knows of it until its cancellation is over
     const leave = yield* gate.register(lifecycle.close)
     yield* Effect.addFinalizer(() => leave)
     yield* Effect.addFinalizer(() => lifecycle.close)
-    if (!gate.isOpen()) yield* lifecycle.close
+    if (!gate.isOpen()) yield* late
   }))

@@ -40,7 +40,7 @@ export interface Operation {
   /** what it wrote into its image, in bytes */
   readonly imageSize: Option.Option<number>
   readonly consumedCpu: Option.Option<Duration.Duration>
-  /** the most memory it had at once, as the sandbox reports it */
+  /** the most memory it had at once, in the unit of the guest that reports it: KiB on the engine */
   readonly consumedMemory: Option.Option<number>
   /** what it ran in; none for imports */
   readonly image: Option.Option<Ids.ImageId>

@@ -129,8 +129,9 @@ export interface Service {
     options?: { readonly after?: number | undefined; readonly follow?: boolean | undefined }
   ) => Stream.Stream<Event, Errors.FollowError>
   /**
-   * Asks for the end. The server answers before it comes. `ConflictError`: it has ended already; or it goes on, and the
-   * error says so: an engine cannot cancel what another one on the same store runs.
+   * Asks for the end. The server answers before it comes; where no answer does, it is asked again. `ConflictError`: it
+   * has ended already; or it goes on, and the server refuses to end it, as an engine does for what another one on the
+   * same store runs: the error says which.
    */
   readonly cancel: (id: Ids.OperationId) => Effect.Effect<void, Errors.CancelError>
   /**
@@ -153,11 +154,16 @@ export interface Service {
   /**
    * A run that is already there, as `Image.start` would have returned it: its output from the beginning, its stdin (if
    * that is open), and closing the scope before its end cancels it, unless it is detached. An operation of another kind
-   * is an `InvalidArgumentError`.
+   * is an `InvalidArgumentError`. Once the layer is closed nothing is asked, and nothing cancelled: it fails with
+   * `DisposableImageRunError`.
    */
   readonly attach: (
     id: Ids.OperationId
-  ) => Effect.Effect<Process, Errors.LookupError | Errors.InvalidArgumentError, Scope>
+  ) => Effect.Effect<
+    Process,
+    Errors.LookupError | Errors.InvalidArgumentError | Errors.DisposableImageRunError,
+    Scope
+  >
 }
 
 /**
@@ -208,10 +214,12 @@ const wait = (api: ApiService): Service["wait"] => (id, options) =>
 
 const attach = (deps: Gated): Service["attach"] => (id) =>
   Effect.gen(function*() {
+    const method = "Operations.attach"
+    yield* deps.gate.check(method)
     const operation = yield* deps.api.getOperation(id)
     if (operation.kind !== "instance") {
       return yield* new Errors.InvalidArgumentError({
-        method: "Operations.attach",
+        method,
         argument: "id",
         description: `operation ${id} is no run but ${operation.kind ?? "of an unnamed kind"}: use wait or events`
       })
@@ -222,7 +230,9 @@ const attach = (deps: Gated): Service["attach"] => (id) =>
       release: Effect.void
     })
     if (isTerminal(operation.status)) yield* lifecycle.ended
-    yield* adopt(deps, lifecycle)
+    // one that has shut meanwhile has nothing to end: the run was never ours
+    yield* adopt(deps, lifecycle, lifecycle.detached)
+    yield* deps.gate.check(method)
     // whether its stdin is open, only the server knows
     return ProcessHandle.make(deps, { lifecycle, toImage: ImageHandle.anyFrom(deps), isStdinOpen: true })
   }).pipe(

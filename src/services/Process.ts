@@ -86,7 +86,7 @@ export interface Any extends Inspectable {
   readonly exit: Effect.Effect<ExitStatus.ExitStatus, Errors.ProcessError>
   /** waits for the end; 128 + n for a signal, `undefined` where no code exists or none was reported */
   readonly exitCode: Effect.Effect<number | undefined, Errors.ProcessError>
-  /** asks the server now */
+  /** asks the server now; an end that it tells of is known from then on: closing the scope has nothing to cancel */
   readonly isRunning: Effect.Effect<boolean, Errors.LookupError | Errors.DisposableImageRunError>
   /**
    * Sends a signal to the process and all that it has started, and does not wait for what comes of it: `exit` does.

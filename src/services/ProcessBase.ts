@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Signal } from "@effect/platform/CommandExecutor"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Stream from "effect/Stream"
@@ -37,8 +38,14 @@ export interface Parts {
   readonly events: Stream.Stream<Event.OperationEvent, Errors.FollowError>
   readonly output: (wanted: (stream: ProcessOutput.Name) => boolean) => Stream.Stream<Output.Output, Errors.OutputError>
   readonly exit: Effect.Effect<ExitStatus.ExitStatus, Errors.WaitError>
+  /** asks, and takes note of an end */
   readonly isRunning: Effect.Effect<boolean, Errors.LookupError>
 }
+
+/** What a refused signal waits for, to learn whether that is because of the end. */
+const lookTimeout = Duration.seconds(5)
+
+const isGone = (error: Errors.CancelError): boolean => error._tag === "ConflictError" || error._tag === "NotFoundError"
 
 /**
  * @internal
@@ -93,7 +100,11 @@ export class Base extends Inspectable.Class implements Any {
       Effect.withSpan(
         Effect.zipRight(
           gate.check("Process.kill"),
-          Effect.suspend(() => api.killSubprocess(operationId, spid, signal.replace(/^SIG/, "")))
+          Effect.suspend(() => api.killSubprocess(operationId, spid, signal.replace(/^SIG/, ""))).pipe(
+            Effect.tapError((error) =>
+              isGone(error) ? Effect.ignore(Effect.timeout(parts.isRunning, lookTimeout)) : Effect.void
+            )
+          )
         ),
         "Contree.Process.kill",
         { attributes }

@@ -56,14 +56,22 @@ const advancing = <E>(self: Stream.Stream<State, E>): Stream.Stream<State, E> =>
     Stream.filterMap((state) => state)
   )
 
+/** How it stands now. An end that shows so is known, as one that was read is: its place is free, and nothing to cancel. */
+const makeStatus = (
+  { api }: Gated,
+  { ended, operationId }: Lifecycle
+): Effect.Effect<Wire.Operation["status"], Errors.LookupError> =>
+  api.getOperation(operationId).pipe(
+    Effect.map(({ status }) => status),
+    Effect.tap((status) => Wire.isTerminal(status) ? ended : Effect.void)
+  )
+
 const makeState = (
-  { api, gate }: Gated,
+  { gate }: Gated,
+  status: ReturnType<typeof makeStatus>,
   views: Views.Views
 ): Subscribable.Subscribable<State, Errors.FollowError | Errors.DisposableImageRunError> => {
-  const get = Effect.zipRight(
-    gate.check("Process.state"),
-    Effect.map(api.getOperation(views.operationId), ({ status }) => stateOf(status))
-  )
+  const get = Effect.zipRight(gate.check("Process.state"), Effect.map(status, stateOf))
   const later = views.events.pipe(Stream.filterMap(stateFrom))
   const changes = Stream.unwrap(
     Effect.map(get, (now) => ranks[now] === 2 ? Stream.make(now) : advancing(Stream.concat(Stream.make(now), later)))
@@ -93,9 +101,10 @@ class ProcessImpl<I extends Image> extends Base implements Process<I> {
   readonly exec: Process<I>["exec"]
 
   constructor(deps: Gated, options: Options<I>, views: Views.Views) {
-    const { api, gate } = deps
+    const { gate } = deps
     const { lifecycle, toImage } = options
     const { operationId } = lifecycle
+    const status = makeStatus(deps, lifecycle)
     super(deps, {
       operationId,
       spid: Ids.Spid.make(1),
@@ -103,9 +112,9 @@ class ProcessImpl<I extends Image> extends Base implements Process<I> {
       events: views.events,
       output: views.output,
       exit: Effect.map(views.ending, ({ exit }) => exit),
-      isRunning: Effect.map(api.getOperation(operationId), ({ status }) => !Wire.isTerminal(status))
+      isRunning: Effect.map(status, (now) => !Wire.isTerminal(now))
     })
-    this.state = makeState(deps, views)
+    this.state = makeState(deps, status, views)
     this.result = gate.check("Process.result").pipe(
       Effect.zipRight(RunOutcome.capture({ method: "Process.result", views, toImage: once(toImage) })),
       Effect.withSpan("Contree.Process.result", { attributes: { "contree.operation": operationId } })

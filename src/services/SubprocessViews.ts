@@ -136,6 +136,8 @@ export const make = (options: {
     events,
     output: ProcessOutput.makeOutput(writer, ProcessOutput.makeItems(writer, events), result),
     exit: ended,
-    isRunning: Effect.map(now, ({ status }) => !Wire.isTerminal(status))
+    isRunning: Effect.map(now, ({ status }) => !Wire.isTerminal(status)).pipe(
+      Effect.tap((isRunning) => isRunning ? Effect.void : lifecycle.ended)
+    )
   }
 }

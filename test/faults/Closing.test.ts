@@ -1,23 +1,30 @@
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import type { HttpClientRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, TestClock } from "effect"
-import { Command, Contree, Errors, Images, Operations } from "effect-contree"
+import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Logger, Redacted, Scope, TestClock } from "effect"
+import { Command, Contree, Errors, Ids, Images, Operations } from "effect-contree"
+import type { Image } from "effect-contree"
 import { imageId, uuid } from "../support/fakeApi.js"
 import { json, systemError } from "../support/httpStub.js"
 
-/** begins runs that never end; `cancel` answers each cancellation, by number from 0 */
-const service = (cancel: (nth: number) => Effect.Effect<Response | Error>) => {
-  const seen = { spawns: 0, cancels: 0, events: 0 }
+/** begins runs that never end; `cancel` answers each DELETE, by number from 0, `look` each question for a status */
+const service = (
+  cancel: (nth: number) => Effect.Effect<Response | Error>,
+  look: Effect.Effect<Response> = Effect.sync(() => standing("EXECUTING"))
+) => {
+  const seen = { spawns: 0, cancels: 0, events: 0, looks: 0 }
   const answer = (request: HttpClientRequest.HttpClientRequest, url: URL): Effect.Effect<Response | Error> =>
     Effect.suspend(() => {
+      if (url.pathname.endsWith("/subprocesses")) return Effect.succeed(json(201, { spid: 2 }))
       if (request.method === "POST") return Effect.succeed(json(201, { uuid: uuid(++seen.spawns) }))
+      if (request.method === "PATCH") return Effect.succeed(json(200, { uuid: imageId(1), tag: "t" }))
       if (request.method === "DELETE") return cancel(seen.cancels++)
       if (url.pathname.endsWith("/events")) {
         seen.events++
         return Effect.never
       }
-      return Effect.succeed(json(200, { uuid: uuid(1), kind: "instance", status: "EXECUTING" }))
+      seen.looks++
+      return look
     })
   const client = HttpClient.make((request, url) =>
     Effect.flatMap(answer(request, url), (given) =>
@@ -32,6 +39,8 @@ const service = (cancel: (nth: number) => Effect.Effect<Response | Error>) => {
 }
 
 const accepted = () => new Response(null, { status: 202 })
+const refused = () => json(409, { error: "operation is not cancellable" })
+const standing = (status: string) => json(200, { uuid: uuid(1), kind: "instance", status })
 const cmd = Command.exec("sleep", ["inf"])
 
 /** bodies of the stub are read by promises, which no clock moves */
@@ -87,22 +96,151 @@ describe("a cancellation", () => {
     }))
 })
 
-describe("closing the layer", () => {
-  /** three runs whose scope outlives the layer, one more that was let go, and one that is attached */
-  const begun = (cancel: (nth: number) => Effect.Effect<Response | Error>) =>
+/** what is written to the log */
+const listening = () => {
+  const said: Array<string> = []
+  return {
+    said,
+    layer: Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void said.push(String(message))))
+  }
+}
+
+describe("what ends with a scope, over a connection that has died without a word", () => {
+  const ends: ReadonlyArray<
+    readonly [string, (image: Image.Image) => Effect.Effect<unknown, Errors.ContreeError, Scope.Scope>]
+  > = [
+    ["a run", (image) => image.start(cmd)],
+    [
+      "a process beside a run",
+      (image) => Effect.flatMap(image.start(cmd), (run) => Effect.zipRight(run.detach, run.exec(cmd)))
+    ],
+    [
+      "a tag of a scratch",
+      (image) => Effect.flatMap(image.scratch, (scratch) => Effect.flatMap(scratch.image, (one) => one.tagAs("t")))
+    ]
+  ]
+  /** ends it, over connections that answer as `cancel` says */
+  const ending = (
+    use: (typeof ends)[number][1],
+    cancel: (nth: number) => Effect.Effect<Response | Error>
+  ) =>
     Effect.gen(function*() {
       const { layer, seen } = service(cancel)
+      const log = listening()
+      const fiber = yield* Effect.fork(
+        Effect.flatMap(Images.Images, (images) => Effect.flatMap(images.use(imageId(1)), (i) => Effect.scoped(use(i))))
+          .pipe(Effect.provide(Layer.merge(layer, log.layer)))
+      )
+      while (seen.cancels === 0) yield* settle
+      return { fiber, said: log.said, seen }
+    })
+
+  it.effect.each(ends)("%s: it is asked again on another one", ([, use]) =>
+    Effect.gen(function*() {
+      const { fiber, said, seen } = yield* ending(use, (nth) => nth === 0 ? Effect.never : Effect.sync(accepted))
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      expect([seen.cancels, fiber.unsafePoll()]).toEqual([1, null])
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect([seen.cancels, fiber.unsafePoll() === null]).toEqual([2, false])
+      yield* TestClock.adjust("1 minute")
+      expect([seen.cancels, said]).toEqual([2, []])
+    }))
+
+  it.effect("a server that is only slow is not hung up on", () =>
+    Effect.gen(function*() {
+      const { fiber, said, seen } = yield* ending(
+        ends[0]![1],
+        (nth) => nth === 0 ? Effect.delay(Effect.sync(accepted), "8 seconds") : Effect.never
+      )
+      expect(yield* moving(fiber, 9)).not.toBeNull()
+      expect([seen.cancels, said]).toEqual([3, []])
+    }))
+
+  it.effect("what the server asks to wait for is waited for all the same", () =>
+    Effect.gen(function*() {
+      const busy = () => json(429, { error: "busy" }, { "retry-after": "5" })
+      const { fiber, said, seen } = yield* ending(ends[0]![1], (nth) => Effect.sync(nth === 0 ? busy : accepted))
+      yield* settle
+      yield* TestClock.adjust("4 seconds")
+      yield* settle
+      expect([seen.cancels, fiber.unsafePoll()]).toEqual([1, null])
+      expect(yield* moving(fiber, 3)).not.toBeNull()
+      expect([seen.cancels, said]).toEqual([2, []])
+    }))
+})
+
+describe("Operations.cancel", () => {
+  const ended = Effect.flatMap(Operations.Operations, ({ cancel }) => cancel(Ids.OperationId.make(uuid(1))))
+  const cancelling = (
+    cancel: (nth: number) => Effect.Effect<Response | Error>,
+    status: string
+  ) =>
+    Effect.gen(function*() {
+      const { layer, seen } = service(cancel, Effect.sync(() => standing(status)))
+      const fiber = yield* Effect.fork(Effect.either(ended).pipe(Effect.provide(layer)))
+      expect(yield* moving(fiber, 10)).not.toBeNull()
+      return [Either.getOrElse(yield* Fiber.join(fiber), (error) => error._tag), seen.cancels]
+    })
+
+  it.effect("whose first answer was lost has cancelled it, whatever is said of it when it is sent again", () =>
+    Effect.gen(function*() {
+      const lost = (nth: number) => Effect.sync(() => nth === 0 ? systemError("ECONNRESET") : refused())
+      expect(yield* cancelling(lost, "CANCELLED")).toEqual([undefined, 2])
+      // it had come to its own end before
+      expect(yield* cancelling(lost, "SUCCESS")).toEqual(["ConflictError", 2])
+      // somebody else had
+      expect(yield* cancelling(() => Effect.sync(refused), "CANCELLED")).toEqual(["ConflictError", 1])
+      const late = (nth: number) => nth === 0 ? Effect.never : Effect.sync(refused)
+      expect(yield* cancelling(late, "CANCELLED")).toEqual([undefined, 2])
+    }))
+
+  it.effect("is done with the answer, also where nothing may interrupt it", () =>
+    Effect.gen(function*() {
+      const { layer, seen } = service(() => Effect.sync(accepted))
+      const fiber = yield* Effect.fork(Effect.uninterruptible(ended).pipe(Effect.provide(layer)))
+      yield* settle
+      expect(fiber.unsafePoll()).not.toBeNull()
+      yield* TestClock.adjust("1 minute")
+      expect(seen.cancels).toBe(1)
+    }))
+})
+
+describe("a signal", () => {
+  it.effect("that is only slow is not sent twice", () =>
+    Effect.gen(function*() {
+      const { layer, seen } = service((nth) =>
+        nth === 0 ? Effect.delay(Effect.sync(accepted), "20 seconds") : Effect.sync(accepted)
+      )
+      yield* Effect.gen(function*() {
+        const image = yield* (yield* Images.Images).use(imageId(1))
+        const process = yield* image.start(cmd)
+        const fiber = yield* Effect.fork(process.kill("SIGUSR1"))
+        while (seen.cancels === 0) yield* settle
+        yield* TestClock.adjust("20 seconds")
+        yield* settle
+        expect([fiber.unsafePoll() === null, seen.cancels]).toEqual([false, 1])
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }))
+})
+
+describe("closing the layer", () => {
+  /** three runs whose scope outlives the layer, and one more that was let go */
+  const begun = (cancel: (nth: number) => Effect.Effect<Response | Error>, look?: Effect.Effect<Response>) =>
+    Effect.gen(function*() {
+      const { layer, seen } = service(cancel, look)
       const forever = yield* Scope.make()
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(layer, scope)
       const image = yield* Context.get(context, Images.Images).use(imageId(1))
       const start = Scope.extend(image.start(cmd), forever)
       yield* Effect.all([start, start, start], { concurrency: "unbounded" })
-      const freed = yield* start
-      yield* freed.detach
+      const freed = yield* Effect.flatMap(start, (run) => run.detach)
       return {
         seen,
         image,
+        freed,
         forever,
         close: Scope.close(scope, Exit.void),
         operations: Context.get(context, Operations.Operations)
@@ -132,6 +270,34 @@ describe("closing the layer", () => {
       const { close, seen } = yield* begun(() => Effect.never)
       const closing = yield* Effect.fork(close)
       expect(yield* moving(closing, 11)).not.toBeNull()
+      // of each run, beside the one that waits
+      expect(seen.cancels).toBe(9)
+    }))
+
+  it.effect("leaves nothing to attach with: what was let go of goes on, and nobody is asked", () =>
+    Effect.gen(function*() {
+      const { close, freed, operations, seen } = yield* begun(() => Effect.sync(accepted))
+      yield* close
+      const before = { ...seen }
+      expect(before.cancels).toBe(3)
+      const error = yield* Effect.flip(Effect.scoped(operations.attach(freed)))
+      expect(error).toMatchObject({ _tag: "DisposableImageRunError", method: "Operations.attach" })
+      expect(error.message).toContain("layer")
+      expect(seen).toEqual(before)
+    }))
+
+  it.effect("while a run is being attached leaves that run alone", () =>
+    Effect.gen(function*() {
+      const latch = yield* Deferred.make<void>()
+      const { close, freed, operations, seen } = yield* begun(
+        () => Effect.sync(accepted),
+        Effect.as(Deferred.await(latch), standing("EXECUTING"))
+      )
+      const attaching = yield* Effect.fork(Effect.flip(Effect.scoped(operations.attach(freed))))
+      while (seen.looks === 0) yield* settle
+      yield* close
+      yield* Deferred.succeed(latch, undefined)
+      expect(yield* Fiber.join(attaching)).toBeInstanceOf(Errors.DisposableImageRunError)
       expect(seen.cancels).toBe(3)
     }))
 

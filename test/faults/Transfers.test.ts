@@ -193,7 +193,9 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
           { _tag: "Refuse" },
           { _tag: "Status", status: 503 },
           { _tag: "DropAnswer" },
-          { _tag: "Unreachable", millis: 100 }
+          { _tag: "Unreachable", millis: 100 },
+          // no answer, and no end of the connection either
+          { _tag: "HalfOpen" }
         ]
         yield* Effect.forEach(
           faults,

@@ -23,7 +23,7 @@ const moved = <A, E>(self: Effect.Effect<A, E>) =>
   })
 
 describe("a cancellation that is refused with 409", () => {
-  it.effect("of what goes on is a failure that says who runs it", () =>
+  it.effect("of what goes on is a failure that says so, and who may run it", () =>
     Effect.gen(function*() {
       const { fake, image } = yield* begun
       const process = yield* image.start(cmd)
@@ -32,7 +32,7 @@ describe("a cancellation that is refused with 409", () => {
       fake.failures.set("cancelOperation", [refused(), refused()])
       const error = yield* moved(Effect.flip(operations.cancel(id)))
       expect(error).toMatchObject({ _tag: "ConflictError", status: 409 })
-      expect(error.message).toContain("run by another process; it goes on (EXECUTING)")
+      expect(error.message).toContain("run by another process; it goes on (EXECUTING) and the server refuses")
       expect(error.message).toContain("another engine")
       const { cancelled, ended, failed } = yield* moved(operations.cancelAll())
       expect([cancelled, ended, failed.map((one) => [one.id, one.error._tag])]).toEqual([
@@ -40,6 +40,25 @@ describe("a cancellation that is refused with 409", () => {
         [],
         [[id, "ConflictError"]]
       ])
+      yield* process.detach
+    }).pipe(Effect.scoped))
+
+  it.effect("of what nobody can say how it stands is a failure that says that", () =>
+    Effect.gen(function*() {
+      const { fake, image } = yield* begun
+      const process = yield* image.start(cmd)
+      const operations = yield* Effect.provide(Operations.Operations, withFake(fake))
+      const id = fake.operations[0]!.id
+      fake.failures.set("cancelOperation", [refused(), refused()])
+      fake.failures.set("getOperation", [
+        new Errors.ForbiddenError({ method: "getOperation", status: 403, description: "not yours to see" }),
+        new Errors.NotFoundError({ method: "getOperation", status: 404 })
+      ])
+      const error = yield* Effect.flip(operations.cancel(id))
+      expect(error).toMatchObject({ _tag: "ConflictError", status: 409 })
+      expect(error.message).toMatch(/run by another process; whether it goes on could not be read: .*not yours to see/)
+      // what the server has forgotten meanwhile has ended
+      expect((yield* Effect.flip(operations.cancel(id))).message).not.toContain("goes on")
       yield* process.detach
     }).pipe(Effect.scoped))
 

@@ -44,6 +44,9 @@ describe("an import of the double", () => {
         [3, { phase: "unpacking", layers: 1, total_layers: 1 }]
       ])
       expect(steps.at(-1)).toEqual({ at: 4, what: "Imported" })
+      const operations = yield* Operations.Operations
+      const [imported] = yield* operations.list()
+      expect((yield* operations.get(imported!.id)).resultTag).toEqual(Option.some("debian:12"))
       expect(yield* (yield* images.use("debian:12", { strict: true })).readText("/etc/debian_version")).toBe("12\n")
     }).pipe(Effect.provide(ContreeTest.layer(script))))
 
@@ -71,6 +74,11 @@ describe("an import of the double", () => {
       yield* TestClock.adjust("2 seconds")
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(late)).toMatchObject({ _tag: "FailedOperationError" })
+      const operations = yield* Operations.Operations
+      for (const { id } of yield* operations.list()) {
+        const { resultImage, resultTag } = yield* operations.get(id)
+        expect([resultImage, resultTag]).toEqual([Option.none(), Option.none()])
+      }
     }).pipe(
       Effect.provide(
         ContreeTest.layer({ ...script, importing: () => ({ delay: "5 seconds", failure: "no such manifest" }) })

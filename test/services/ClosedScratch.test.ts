@@ -2,11 +2,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { Command, Errors } from "effect-contree"
 import type { Process } from "effect-contree"
-import { imageOf, makeFake } from "../support/fakeApi.js"
+import * as RunGate from "../../src/internal/RunGate.js"
+import { type Fake, imageOf, makeFake } from "../support/fakeApi.js"
 
 const cmd = Command.exec("true")
 
-describe("a process that was begun in a scratch", () => {
+describe("a process that was begun in what is closed", () => {
   const uses: Readonly<Record<string, (process: Process.Process) => Effect.Effect<unknown, unknown, Scope.Scope>>> = {
     write: (process) => process.write("a"),
     end: (process) => process.end,
@@ -26,25 +27,40 @@ describe("a process that was begun in a scratch", () => {
     result: (process) => process.result
   }
 
-  it.effect("answers when it is closed, and asks nobody", () =>
+  /** ends what it was begun in */
+  type Closing = Effect.Effect<unknown>
+  const closings: ReadonlyArray<
+    readonly [string, (fake: Fake) => Effect.Effect<readonly [Process.Process, Closing], unknown, Scope.Scope>]
+  > = [
+    ["scratch", (fake) =>
+      Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const scratch = yield* Scope.extend(Effect.flatMap(imageOf(fake), (image) => image.scratch), scope)
+        // its own scope outlives that of the scratch
+        return [yield* (yield* scratch.image).start(cmd), Scope.close(scope, Exit.void)] as const
+      })],
+    ["layer", (fake) =>
+      Effect.map(
+        Effect.flatMap(imageOf(fake), (image) => image.start(cmd)),
+        (process) => [process, RunGate.rootOf(fake.api).close] as const
+      )]
+  ]
+
+  it.effect.each(closings)("a %s, answers that it is, and asks nobody", ([name, begin]) =>
     Effect.gen(function*() {
       const fake = makeFake()
       fake.onSpawn = (operation) => void operation.spawned()
-      const image = yield* imageOf(fake)
-      const scope = yield* Scope.make()
-      const scratch = yield* Scope.extend(image.scratch, scope)
-      // its own scope outlives that of the scratch
-      const process = yield* (yield* scratch.image).start(cmd)
+      const [process, close] = yield* begin(fake)
       const other = yield* process.exec(cmd)
-      yield* Scope.close(scope, Exit.void)
+      yield* close
       expect(fake.operations[0]?.status).toBe("CANCELLED")
       const before = fake.calls.length
-      for (const [name, use] of Object.entries(uses)) {
-        const error = yield* Effect.flip(use(process))
-        expect([name, error instanceof Errors.DisposableImageRunError, String(error)]).toEqual([
-          name,
+      for (const [use, ask] of Object.entries(uses)) {
+        const error = yield* Effect.flip(ask(process))
+        expect([use, error instanceof Errors.DisposableImageRunError, String(error)]).toEqual([
+          use,
           true,
-          expect.stringContaining("scratch")
+          expect.stringContaining(`the ${name} `)
         ])
       }
       expect(yield* Effect.flip(other.exit)).toBeInstanceOf(Errors.DisposableImageRunError)

@@ -489,7 +489,18 @@ describe("retries", () => {
       expect(at).toHaveLength(2)
     }))
 
-  it.effect("sends a POST or PATCH again on 425 and 429, and when it surely did not leave", () =>
+  it.effect("sets a tag again as a read is asked again: twice set is set", () =>
+    Effect.gen(function*() {
+      const tag = (api: ContreeApi.Service) => api.setImageTag(image, "t")
+      for (const reply of [cut, () => json(500, {}), () => json(503, {})]) {
+        expect((yield* run(reply, tag)).at).toHaveLength(5)
+      }
+      expect((yield* run(() => json(409, {}), tag)).at).toHaveLength(1)
+      const lost = yield* failing(cut(), tag)
+      expect(lost).toMatchObject({ _tag: "TransportError", retryable: true })
+    }))
+
+  it.effect("sends a POST again on 425 and 429, and when it surely did not leave", () =>
     Effect.gen(function*() {
       const once = [
         cut,
@@ -499,7 +510,6 @@ describe("retries", () => {
       ]
       const calls: ReadonlyArray<(api: ContreeApi.Service) => Effect.Effect<unknown, Errors.ContreeError>> = [
         post,
-        (api) => api.setImageTag(image, "t"),
         (api) => api.createSubprocess(operation, { command: "true" }),
         (api) => api.writeSubprocessStdin(operation, spid, { bytes: Uint8Array.of(65), close: false })
       ]

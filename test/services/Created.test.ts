@@ -1,7 +1,7 @@
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Redacted, TestClock } from "effect"
-import { Command, Contree, Errors, Images } from "effect-contree"
+import { Command, Contree, ContreeApi, Errors, Ids, Images } from "effect-contree"
 import { imageId, uuid } from "../support/fakeApi.js"
 import { json, systemError } from "../support/httpStub.js"
 
@@ -112,6 +112,28 @@ describe("an answer to a spawn whose body does not come whole", () => {
         expect([seen.spawns, seen.cancelled]).toEqual([1, []])
       })
   )
+
+  it.effect.each(
+    [
+      [`/sandboxes/v1/operations/${uuid(1)}/subprocesses/7`, 7],
+      [`/v1/operations/${uuid(1)}/subprocesses/7/?x#y`, 7],
+      [undefined, "unknown"],
+      [`/v1/operations/${uuid(1)}/subprocesses/`, "unknown"],
+      [`/v1/operations/${uuid(1)}`, "unknown"],
+      ["/v1/operations/-7", "unknown"]
+    ] as const
+  )("names a process beside a run where its Location, %s, does: %s", ([location, known]) =>
+    Effect.gen(function*() {
+      const client = HttpClient.make((request) =>
+        Effect.sync(() => HttpClientResponse.fromWeb(request, created(location, "breaks")))
+      )
+      const api = yield* ContreeApi.ContreeApi.pipe(
+        Effect.provide(Contree.layer({ token: Redacted.make("t"), baseUrl: "http://service.test" })),
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      const asked = api.createSubprocess(Ids.OperationId.make(uuid(1)), { command: "true" })
+      expect(yield* Effect.catchTag(asked, "TransportError", (error) => Effect.succeed(error.retryable))).toBe(known)
+    }))
 
   it.effect("gives way to a body that says otherwise", () =>
     Effect.gen(function*() {

@@ -16,6 +16,7 @@ import {
 import { Errors, Images } from "effect-contree"
 import type { Wire } from "effect-contree"
 import { inspect } from "node:util"
+import * as RunGate from "../../src/internal/RunGate.js"
 import { type Fake, imageId, makeFake, withFake } from "../support/fakeApi.js"
 
 const over = <A, E>(fake: Fake, use: (images: Images.Service) => Effect.Effect<A, E>) =>
@@ -249,6 +250,54 @@ describe("an import that is not waited for to its end", () => {
       yield* fake.awaitCalls("operationEvents", 3)
       for (const operation of fake.operations.slice(1)) operation.end("SUCCESS", { image: imageId(2) })
       expect((yield* Fiber.join(all)).map((image) => image.id.value)).toEqual([1, 2, 2].map(imageId))
+    }))
+})
+
+describe("once the layer is closed", () => {
+  const close = (fake: Fake) => RunGate.rootOf(fake.api).close
+  const uses: Readonly<Record<string, (images: Images.Service) => Effect.Effect<unknown, Errors.ImportError>>> = {
+    ...Object.fromEntries(names.map((name) => [name, (images: Images.Service) => images[name]("busybox")])),
+    importFrom: (images) => images.importFrom("busybox"),
+    importStream: (images) => Stream.runDrain(images.importStream("busybox")),
+    pull: (images) => images.pull("docker://docker.io/library/x"),
+    "pull by tag": (images) => images.pull("x")
+  }
+
+  it.effect("nothing is looked up and nothing imported, and every method says why", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const images = yield* over(fake, Effect.succeed)
+      yield* close(fake)
+      for (const [name, use] of Object.entries(uses)) {
+        const error = yield* Effect.flip(use(images))
+        expect([name, error._tag, error.message]).toEqual([
+          name,
+          "DisposableImageRunError",
+          expect.stringContaining("layer")
+        ])
+      }
+      expect(fake.calls).toEqual([])
+    }))
+
+  it.effect("what waits for its turn, or for the answer to its request, says so too, and is cancelled", () =>
+    Effect.gen(function*() {
+      const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 1 } })
+      const answer = yield* Deferred.make<void>()
+      fake.before.set("importImage", Deferred.await(answer))
+      fake.onImport = (o) => void o.emit("init", {}, 0)
+      const [first, second] = yield* Effect.all(
+        ["a", "b"].map((name) => Effect.fork(Effect.flip(over(fake, (i) => i.importFrom(name)))))
+      )
+      yield* fake.awaitCalls("importImage")
+      const closing = yield* Effect.fork(close(fake))
+      yield* Effect.yieldNow()
+      expect(closing.unsafePoll()).toBeNull()
+      yield* Deferred.succeed(answer, undefined)
+      for (const fiber of [first!, second!]) {
+        expect(yield* Fiber.join(fiber)).toBeInstanceOf(Errors.DisposableImageRunError)
+      }
+      yield* Fiber.join(closing)
+      expect(fake.operations.map((o) => o.status)).toEqual(["CANCELLED"])
     }))
 })
 

@@ -88,6 +88,8 @@ describe("a process beside the main command", () => {
       // what has just ended is what was wanted
       yield* Effect.scoped(process.exec(cmd))
       expect(fake.named("killSubprocess").length).toBe(2)
+      yield* Effect.scoped(Effect.flatMap(process.exec(cmd), (other) => other.isRunning))
+      expect(fake.named("killSubprocess").length).toBe(2)
       expect(yield* process.isRunning).toBe(true)
     }))
 

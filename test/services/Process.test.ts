@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Option, Scope, Stream, TestClock } from "effect"
 import { Command, Errors } from "effect-contree"
+import type { Process } from "effect-contree"
 import { imageId, imageOf, makeFake } from "../support/fakeApi.js"
 
 const cmd = Command.exec("true")
@@ -81,6 +82,53 @@ describe("a process", () => {
         fake.operations[2]!.id
       ])
     }))
+
+  const looks: ReadonlyArray<readonly [string, (process: Process.Process) => Effect.Effect<unknown, unknown>]> = [
+    ["isRunning", (process) => process.isRunning],
+    ["state", (process) => process.state.get],
+    ["the first of its states", (process) => Stream.runHead(process.state.changes)],
+    ["a signal that comes too late", (process) => Effect.flip(process.kill())]
+  ]
+  it.effect.each(looks)(
+    "an end that %s tells of frees the place, and leaves nothing to cancel",
+    ([, look]) =>
+      Effect.gen(function*() {
+        const fake = makeFake({ concurrency: { runs: 1, imports: 1, uploads: 1 } })
+        fake.onSpawn = (o) => void o.spawned()
+        const image = yield* imageOf(fake)
+        const spawns = Effect.gen(function*() {
+          for (let i = 0; i < 50; i++) yield* Effect.yieldNow()
+          return fake.named("spawnInstance").length
+        })
+        const scope = yield* Scope.make()
+        const process = yield* Scope.extend(image.start(cmd), scope)
+        const next = yield* Effect.fork(image.start(cmd))
+        // it goes on, and only that can be learnt
+        fake.failures.set("killSubprocess", [new Errors.ConflictError({ method: "killSubprocess", status: 409 })])
+        yield* look(process)
+        expect(yield* spawns).toBe(1)
+        fake.operations[0]!.exit(0)
+        expect(yield* spawns).toBe(1)
+        yield* look(process)
+        expect(yield* spawns).toBe(2)
+        yield* Fiber.join(next)
+        yield* Scope.close(scope, Exit.void)
+        expect(fake.named("cancelOperation")).toEqual([])
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("a signal that comes too late does not wait for a server that says no more", () =>
+    Effect.gen(function*() {
+      const fake = makeFake()
+      const image = yield* imageOf(fake)
+      const process = yield* image.start(cmd)
+      fake.before.set("getOperation", Effect.never)
+      const fiber = yield* Effect.fork(Effect.flip(process.kill()))
+      yield* fake.awaitCalls("getOperation")
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(fiber)).toBeInstanceOf(Errors.ConflictError)
+      fake.before.delete("getOperation")
+    }).pipe(Effect.scoped))
 
   it.effect("what one view breaks off leaves the others, and the run, alone", () =>
     Effect.gen(function*() {

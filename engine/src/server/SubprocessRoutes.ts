@@ -42,7 +42,8 @@ const create = (engine: Engine): Answer =>
   Effect.gen(function*() {
     const processes = yield* processesOf(engine)
     const request = yield* Effect.flatMap(Body.json(Wire.ExecSpec), ExecRequest.make)
-    return Reply.json(201, { spid: yield* processes.exec(request) })
+    const spid = yield* processes.exec(request)
+    return Reply.json(201, { spid }, { location: `/v1/operations/${yield* param("id")}/subprocesses/${spid}` })
   })
 
 const get = (engine: Engine): Answer =>

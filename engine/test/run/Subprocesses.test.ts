@@ -55,6 +55,7 @@ const start = async (engine: Local.Client, request: object = {}): Promise<Run> =
     begin: async (body) => {
       const answer = await exec(body)
       expect([answer.status, Object.keys(answer.json)], answer.text).toEqual([201, ["spid"]])
+      expect(answer.headers["location"]).toBe(`${path}/${answer.json.spid}`)
       return answer.json.spid
     },
     signal: async (spid, name) =>

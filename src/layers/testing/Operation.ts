@@ -65,7 +65,9 @@ export class Operation {
     }
   }
 
+  /** `tag`: the one that its image was to be given; where there is no image, nothing has it */
   result(tag: string | null): { readonly image: Ids.ImageId | null; readonly tag: string | null } | null {
-    return this.isOver ? { image: this.#end?.image ?? null, tag } : null
+    const image = this.#end?.image ?? null
+    return this.isOver ? { image, tag: image === null ? null : tag } : null
   }
 }

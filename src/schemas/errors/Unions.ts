@@ -158,7 +158,7 @@ export type ProcessError = WaitError | DisposableImageRunError
 export type OutputError = ProcessError | OutputTruncatedError
 
 /**
- * Importing an image.
+ * Importing an image. `DisposableImageRunError`: the layer is closed.
  *
  * @since 0.1.0
  * @category unions
@@ -168,6 +168,7 @@ export type ImportError =
   | TooEarlyError
   | InvalidReferenceError
   | InvalidArgumentError
+  | DisposableImageRunError
   | FailedOperationError
   | CancelledOperationError
   | OperationTimedOutError
