@@ -107,7 +107,7 @@ const listening = () => {
 
 describe("what ends with a scope, over a connection that has died without a word", () => {
   const ends: ReadonlyArray<
-    readonly [string, (image: Image.Image) => Effect.Effect<unknown, Errors.ContreeError, Scope.Scope>]
+    readonly [string, (image: Image.Image) => Effect.Effect<unknown, unknown, Scope.Scope>]
   > = [
     ["a run", (image) => image.start(cmd)],
     [

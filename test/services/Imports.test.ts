@@ -256,7 +256,7 @@ describe("an import that is not waited for to its end", () => {
 describe("once the layer is closed", () => {
   const close = (fake: Fake) => RunGate.rootOf(fake.api).close
   const uses: Readonly<Record<string, (images: Images.Service) => Effect.Effect<unknown, Errors.ImportError>>> = {
-    ...Object.fromEntries(names.map((name) => [name, (images: Images.Service) => images[name]("busybox")])),
+    ...Object.fromEntries(names.map((name) => [name, (images: Images.Service) => images[name]("busybox")] as const)),
     importFrom: (images) => images.importFrom("busybox"),
     importStream: (images) => Stream.runDrain(images.importStream("busybox")),
     pull: (images) => images.pull("docker://docker.io/library/x"),
