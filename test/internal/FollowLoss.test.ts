@@ -93,12 +93,11 @@ describe("the log of one process, in which numbers are left out", () => {
 
   it.effect("the rest of a log that came in order is filled in", () =>
     Effect.gen(function*() {
-      for (const loss of losses) {
-        for (let dropAfter = 0; dropAfter < 10; dropAfter++) {
-          const { operation, process } = yield* begun
-          operation.connections.push({ dropAfter }, ...Array.from({ length: 50 }, () => ({ refuse: loss })))
-          expect(yield* moved(read(process.stdout))).toBe("one two three")
-        }
+      for (let dropAfter = 0; dropAfter < 9; dropAfter++) {
+        const { operation, process } = yield* begun
+        const refuse = losses[dropAfter % losses.length]!
+        operation.connections.push({ dropAfter }, ...Array.from({ length: 50 }, () => ({ refuse })))
+        expect(yield* moved(read(process.stdout))).toBe("one two three")
       }
     }).pipe(Effect.scoped))
 
