@@ -1,6 +1,5 @@
 /** What a command in a box may try. Each that is refused is told from one that could not have worked anyway. */
 import { spawn } from "node:child_process"
-import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import { dirname } from "node:path"
 import type { Client } from "../support/LocalEngine.js"
