@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ImageId } from "effect-contree/Ids"
+import { ImageId, OperationId } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -169,7 +169,7 @@ const imagesOf = (connection: Connection, path: string): ReadonlyArray<Image> =>
 }
 
 const readOperation = Damage.reader("operation", (row): Operation => ({
-  id: Columns.text(row, "id"),
+  id: Columns.parsed(row, "id", (text) => OperationId.make(text)),
   request: requestOf(Columns.text(row, "kind"), Columns.textOrNull(row, "metadata")),
   status: Columns.text(row, "status"),
   error: Columns.textOrNull(row, "error"),
