@@ -180,13 +180,13 @@ describe("however a log comes", () => {
         if (Exit.isSuccess(exit)) return expectExact(exit.value, script)
         expect(Option.getOrThrow(Cause.failureOption(exit.cause))).toBeInstanceOf(Errors.EventStreamError)
       }),
-    { fastCheck: { numRuns: 400 } }
+    { fastCheck: { numRuns: 200 } }
   )
 
   it.effect.prop(
     "in order, cut and lost wherever: it is exact",
     { script: scripts(true) },
     ({ script }) => Effect.map(run(script), (events) => expectExact(events, script)),
-    { fastCheck: { numRuns: 200 } }
+    { fastCheck: { numRuns: 100 } }
   )
 })
