@@ -14,8 +14,6 @@ import * as Prefix from "./FollowPrefix.js"
 import type { Name, Progress } from "./FollowProgress.js"
 import type { State } from "./FollowState.js"
 
-export { bytesOf } from "./FollowProgress.js"
-
 type InstanceOperation = Extract<Wire.Operation, { readonly kind: "instance" }>
 
 // the schema gives every operation of this kind this shape; its third case is filtered by kind, which types cannot say

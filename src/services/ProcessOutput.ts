@@ -6,7 +6,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { bytesOf } from "../internal/FollowSynthesis.js"
+import { bytesOf } from "../internal/FollowProgress.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"

@@ -74,13 +74,6 @@ export interface Views {
 }
 
 /**
- * The log may be ahead of the status by a moment.
- *
- * @internal
- */
-export const settled: typeof FollowEnd.settled = FollowEnd.settled
-
-/**
  * What an operation that did not succeed fails with.
  *
  * @internal
@@ -150,7 +143,7 @@ export const make = (options: {
     Effect.suspend(() =>
       ended !== undefined
         ? Effect.succeed(ended)
-        : Effect.map(settled(method, operationId, from.operation), (found) => ended = found)
+        : Effect.map(FollowEnd.settled(method, operationId, from.operation), (found) => ended = found)
     )
   )
   const ending: Views["ending"] = Effect.suspend(() => isOver ? Effect.void : Stream.runDrain(events)).pipe(

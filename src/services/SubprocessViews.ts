@@ -8,6 +8,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
+import { settled } from "../internal/FollowEnd.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
 import type * as Errors from "../schemas/Errors.js"
@@ -18,7 +19,7 @@ import * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
 import type * as Output from "./Output.js"
 import * as ProcessOutput from "./ProcessOutput.js"
-import { checkStatus, settled } from "./ProcessViews.js"
+import { checkStatus } from "./ProcessViews.js"
 
 /**
  * @internal

@@ -35,6 +35,17 @@ export const noToken: RefusalType = unauthorized(
 )
 
 /**
+ * Where an engine listens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listening {
+  readonly address: string
+  readonly port: number
+}
+
+/**
  * Does this address lead to this machine alone?
  *
  * @since 0.1.0
@@ -62,17 +73,6 @@ const ownHosts = ({ address, port }: Listening): ReadonlyArray<string> | undefin
 }
 
 /**
- * Where an engine listens.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Listening {
-  readonly address: string
-  readonly port: number
-}
-
-/**
  * Why a request is refused whose `Host` is not the engine's own address, or that a page of another origin sent;
  * `undefined` when it is not. A browser lets any page send requests to a loopback port, under a name that its author
  * chose; it says which in these two headers, and no page can change them. Other clients send no `Origin`. An engine that
@@ -82,15 +82,21 @@ export interface Listening {
  * @category predicates
  */
 export const refuseSender = (
-  headers: { readonly host?: string | undefined; readonly origin?: string | undefined },
   listening: Listening
-): RefusalType | undefined => {
+): (headers: {
+  readonly host?: string | undefined
+  readonly origin?: string | undefined
+}) => RefusalType | undefined => {
   const hosts = ownHosts(listening)
-  const host = headers.host?.toLowerCase() ?? ""
-  if (hosts?.includes(host) === false) return forbidden(`the Host of a request to this engine is ${hosts.join(" or ")}`)
-  return headers.origin === undefined || headers.origin.toLowerCase() === `http://${host}`
-    ? undefined
-    : forbidden("this engine does not answer pages of another origin")
+  return (headers) => {
+    const host = headers.host?.toLowerCase() ?? ""
+    if (hosts?.includes(host) === false) {
+      return forbidden(`the Host of a request to this engine is ${hosts.join(" or ")}`)
+    }
+    return headers.origin === undefined || headers.origin.toLowerCase() === `http://${host}`
+      ? undefined
+      : forbidden("this engine does not answer pages of another origin")
+  }
 }
 
 // every name of the wire, ids included, is made of these: nothing needs an escape, so nothing may have one

@@ -1,5 +1,6 @@
 /**
- * The engine's HTTP server: unless it is told otherwise loopback only, a port that the system chooses, a token of its own. Protocol: sections 1, 2.
+ * The engine's HTTP server: unless it is told otherwise loopback only, a port that the system chooses, a token of its own.
+ * Protocol: sections 1, 2.
  *
  * @since 0.1.0
  */
@@ -101,6 +102,7 @@ const router = (engine: Engine) =>
 /** Every request ends in an answer of ours: no default of the framework shows. */
 const answering = (engine: Engine, token: string, listening: Guard.Listening): App => {
   const isAuthorized = Guard.isAuthorized(token)
+  const refuseSender = Guard.refuseSender(listening)
   const routes = router(engine).pipe(
     Effect.tapError((failure) => {
       const isOurs = failure._tag === "EventLogError" || failure._tag === "StoreError"
@@ -122,7 +124,7 @@ const answering = (engine: Engine, token: string, listening: Guard.Listening): A
     )
   )
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    const sender = Guard.refuseSender({ host: request.headers["host"], origin: request.headers["origin"] }, listening)
+    const sender = refuseSender({ host: request.headers["host"], origin: request.headers["origin"] })
     if (sender !== undefined) return Effect.succeed(Reply.refuse(sender))
     if (!isAuthorized(request.headers["authorization"])) return Effect.succeed(Reply.refuse(Guard.noToken))
     const refusal = Guard.refusePath(request.method, request.originalUrl)

@@ -36,6 +36,14 @@ const openLogs = (engine: Local.Engine, id: string): number =>
     }
   }).length
 
+it.scopedLive("an engine answers by the address that it was told to listen on, and by no other name", () =>
+  Effect.gen(function*() {
+    const engine = yield* Local.startOn(yield* Local.storeFolder, { host: "127.0.0.2" })
+    expect((yield* promise(() => engine.call("GET", "/v1/whoami"))).status).toBe(200)
+    const headers = { host: "127.0.0.3:1" }
+    expect((yield* promise(() => engine.call("GET", "/v1/whoami", { headers }))).status).toBe(403)
+  }))
+
 describe("a streamed answer", () => {
   it.scopedLive("that fails half way is a broken transfer, not a short one", () =>
     Effect.gen(function*() {

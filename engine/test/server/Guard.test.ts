@@ -21,7 +21,7 @@ describe("Guard", () => {
   it("lets in whoever names it right, and no page of another origin", () => {
     const here = { address: "127.0.0.1", port: 4321 }
     const status = (host?: string, origin?: string, listening = here): number | undefined =>
-      Guard.refuseSender({ ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) }, listening)
+      Guard.refuseSender(listening)({ ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) })
         ?.status
     expect([status("127.0.0.1:4321"), status("LocalHost:4321")]).toEqual([undefined, undefined])
     expect(status("127.0.0.1:4321", "http://127.0.0.1:4321")).toBeUndefined()

@@ -156,6 +156,20 @@ describe("the collection of garbage", () => {
       expect(yield* isThere(store, gone.image)).toBe(false)
     }))
 
+  it.scoped("leaves the log of a run whose row is still to come, however little is to be kept", () =>
+    Effect.gen(function*() {
+      const store = yield* freshStore
+      const log = `${store.path}/events/${yield* newOperation}`
+      Fs.writeFileSync(log, "")
+      // files have the machine's time
+      yield* TestClock.setTime(Date.now() + 1_000)
+      yield* store.collect({ keepFor: Duration.zero, dryRun: false })
+      expect(Fs.existsSync(log)).toBe(true)
+      yield* TestClock.adjust("2 hours")
+      yield* store.collect({ keepFor: Duration.zero, dryRun: false })
+      expect(Fs.existsSync(log)).toBe(false)
+    }))
+
   it.scoped("keeps nothing for long when it is told so, but names and bases", () =>
     Effect.gen(function*() {
       const store = yield* freshStore

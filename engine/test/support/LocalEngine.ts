@@ -58,10 +58,11 @@ const payload = (body: CallOptions["body"]): string | Uint8Array | undefined =>
   body === undefined || typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body)
 
 export const connect = (url: string, token: string): Client => {
-  const port = Number(new URL(url).port)
+  const { hostname, port: digits } = new URL(url)
+  const port = Number(digits)
   const request = (method: string, path: string, options: CallOptions): Http.ClientRequest =>
     Http.request({
-      host: "127.0.0.1",
+      host: hostname,
       port,
       method,
       path,
