@@ -1,4 +1,5 @@
 /** A program under test, on the scripted double: no network, no Linux, no waiting. */
+import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, TestClock, TestContext } from "effect"
 import { Command, Images } from "effect-contree"
 import { ContreeTest } from "effect-contree/testing"
@@ -37,4 +38,4 @@ const program = Effect.gen(function*() {
   yield* Console.log(yield* under({ delay: "1 hour" }))
 })
 
-Effect.runPromise(program)
+program.pipe(NodeRuntime.runMain)

@@ -221,17 +221,9 @@ export interface Image extends Pipeable, Inspectable {
  */
 export interface KeptImage extends Image {
   readonly id: Option.Some<Ids.ImageId>
-}
-
-/**
- * An image as a list shows it: when it was made, and what made it. Where the service does not say, none.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ListedImage extends KeptImage {
+  /** when it was made, as the list that the handle is from said; none for any other handle (`inspect` asks) */
   readonly createdAt: Option.Option<DateTime.Utc>
-  /** none for one that came from elsewhere */
+  /** what made it, as that list said; none also for one that came from elsewhere */
   readonly operationId: Option.Option<Ids.OperationId>
 }
 

@@ -13,7 +13,7 @@ import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
 import type * as File from "./File.js"
-import type { For, Image, Info, KeptImage, ListedImage, StartOptions } from "./Image.js"
+import type { For, Image, Info, KeptImage, StartOptions } from "./Image.js"
 import { Base, disposed } from "./ImageDisposed.js"
 import * as ImageFiles from "./ImageFiles.js"
 import * as ImageRuns from "./ImageRuns.js"
@@ -267,9 +267,9 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
 // a file's own error may have any shape, so a tag alone does not tell them apart
 const isCommandFailed = (e: unknown): e is Errors.CommandFailedError => e instanceof Errors.CommandFailedError
 
-class ListedImpl extends ImageImpl<Option.Some<Ids.ImageId>> implements ListedImage {
-  readonly createdAt: ListedImage["createdAt"]
-  readonly operationId: ListedImage["operationId"]
+class KeptImpl extends ImageImpl<Option.Some<Ids.ImageId>> implements KeptImage {
+  readonly createdAt: Info["createdAt"]
+  readonly operationId: Info["operationId"]
 
   constructor(deps: Gated, { createdAt, id, operationId, tag }: Info) {
     // `Option.some` is typed as the union
@@ -284,7 +284,7 @@ class ListedImpl extends ImageImpl<Option.Some<Ids.ImageId>> implements ListedIm
  *
  * @internal
  */
-export const listed = (deps: Gated, row: Wire.Image): ListedImage => new ListedImpl(deps, ImageTags.infoOf(row))
+export const listed = (deps: Gated, row: Wire.Image): KeptImage => new KeptImpl(deps, ImageTags.infoOf(row))
 
 /**
  * An image with an id.
@@ -292,8 +292,7 @@ export const listed = (deps: Gated, row: Wire.Image): ListedImage => new ListedI
  * @internal
  */
 export const kept = (deps: Gated, id: Ids.ImageId, tag: Option.Option<Ids.Tag>): KeptImage =>
-  // `Option.some` is typed as the union
-  new ImageImpl(deps, { id }, Option.some(id) as Option.Some<Ids.ImageId>, tag)
+  new KeptImpl(deps, { id, tag, createdAt: Option.none(), operationId: Option.none() })
 
 /**
  * Whatever has this tag, whenever it is used.

@@ -18,7 +18,7 @@ import * as Reference from "../schemas/Reference.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { ContreeApi, ImageQuery } from "./ContreeApi.js"
 import type { ContreeConfig } from "./ContreeConfig.js"
-import type { Image, KeptImage, ListedImage } from "./Image.js"
+import type { Image, KeptImage } from "./Image.js"
 import * as ImageHandle from "./ImageHandle.js"
 import * as ImageKinds from "./ImageKinds.js"
 import * as Imports from "./Imports.js"
@@ -105,9 +105,9 @@ export interface Service extends Imports.Service {
   >
   readonly list: (
     options?: ListOptions
-  ) => Effect.Effect<ReadonlyArray<ListedImage>, Errors.RequestError | Errors.InvalidArgumentError>
+  ) => Effect.Effect<ReadonlyArray<KeptImage>, Errors.RequestError | Errors.InvalidArgumentError>
   /** Pages as they are read, up to 1000 at once. */
-  readonly stream: (filter?: Filter) => Stream.Stream<ListedImage, Errors.RequestError | Errors.InvalidArgumentError>
+  readonly stream: (filter?: Filter) => Stream.Stream<KeptImage, Errors.RequestError | Errors.InvalidArgumentError>
 }
 
 /**
@@ -189,7 +189,7 @@ const stream = (
   deps: Gated,
   filter: Filter | undefined,
   number: number
-): Stream.Stream<ListedImage, Errors.RequestError | Errors.InvalidArgumentError> =>
+): Stream.Stream<KeptImage, Errors.RequestError | Errors.InvalidArgumentError> =>
   Stream.unwrap(Effect.map(toQuery(filter), (query) =>
     Stream.map(
       rows(deps, filter, number, (page) => deps.api.listImages({ ...query, ...page })),

@@ -33,25 +33,29 @@ const plain = (response: Http.ServerResponse): Writer => ({
 
 const gzipped = (response: Http.ServerResponse): Writer => {
   const gzip = Zlib.createGzip()
-  const flushed = (bytes: Uint8Array): Effect.Effect<void> =>
+  let pieces: Array<Buffer> = []
+  // read as it is made: a codec whose output waits stops, and with it the flush that is waited for
+  const gather = (): void => {
+    for (let piece: unknown = gzip.read(); Buffer.isBuffer(piece); piece = gzip.read()) pieces.push(piece)
+  }
+  gzip.on("readable", gather)
+  const taken = (): Buffer => {
+    gather()
+    const made = Buffer.concat(pieces)
+    pieces = []
+    return made
+  }
+  const flushed = (bytes: Uint8Array): Effect.Effect<Buffer> =>
     Effect.async((resume) => {
       gzip.write(bytes)
-      gzip.flush(Zlib.constants.Z_SYNC_FLUSH, () => resume(Effect.void))
+      gzip.flush(Zlib.constants.Z_SYNC_FLUSH, () => resume(Effect.sync(taken)))
     })
-  const made = Effect.sync((): Buffer => {
-    const pieces: Array<Buffer> = []
-    for (let piece: unknown = gzip.read(); Buffer.isBuffer(piece); piece = gzip.read()) pieces.push(piece)
-    return Buffer.concat(pieces)
-  })
-  const sent = Effect.flatMap(made, (bytes) => send(response, bytes))
   const rest = Effect.async<Buffer>((resume) => {
-    const pieces: Array<Buffer> = []
-    gzip.on("data", (piece: Buffer) => pieces.push(piece))
-    gzip.once("end", () => resume(Effect.succeed(Buffer.concat(pieces))))
+    gzip.once("end", () => resume(Effect.sync(taken)))
     gzip.end()
   })
   return {
-    write: (bytes) => bytes.length === 0 ? Effect.void : Effect.zipRight(flushed(bytes), sent),
+    write: (bytes) => bytes.length === 0 ? Effect.void : Effect.flatMap(flushed(bytes), (made) => send(response, made)),
     end: Effect.zipRight(
       Effect.flatMap(rest, (bytes) => send(response, bytes)),
       Effect.sync(() => void response.end())

@@ -8,7 +8,9 @@ import { makeImage, temporaryFolder } from "../box/BoxFixture.js"
 import type { Made } from "../oci/Tar.js"
 import { file, folder, image, index, tar } from "../oci/Tar.js"
 import * as Local from "../support/LocalEngine.js"
-import { contreeLocal } from "./Program.js"
+import { makeContreeLocal } from "./Program.js"
+
+const { contreeLocal } = makeContreeLocal()
 
 const scratch = Effect.acquireRelease(
   Effect.sync(temporaryFolder),

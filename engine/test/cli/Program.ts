@@ -7,10 +7,6 @@ import * as Fs from "node:fs"
 import { resolve } from "node:path"
 import { bundle, bundleFolder } from "../support/Bundle.js"
 
-const folder = bundleFolder()
-Fs.copyFileSync(resolve("engine/package.json"), `${folder}/package.json`)
-const program = bundle("engine/src/bin.ts", folder)
-
 export interface Ended {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -33,51 +29,65 @@ interface Options {
 }
 
 /** Killed with the scope, when it goes on for longer. */
-export const start = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Started, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(process.execPath, [program, ...args], {
-        cwd: options.cwd,
-        env: { ...process.env, NO_COLOR: "1", ...options.env },
-        stdio: "pipe"
-      })
-      const out: Array<Buffer> = []
-      const err: Array<Buffer> = []
-      const watchers = new Set<() => void>()
-      const tell = (): void => watchers.forEach((watcher) => watcher())
-      child.stdout.on("data", (bytes: Buffer) => {
-        out.push(bytes)
-        tell()
-      })
-      child.stderr.on("data", (bytes: Buffer) => err.push(bytes))
-      // it may end without having read everything
-      child.stdin.on("error", () => undefined)
-      if (options.input !== "open") child.stdin.end(options.input ?? "")
-      let over: Ended | undefined
-      const ended = new Promise<Ended>((done) =>
-        child.on("close", (code, signal) => {
-          over = { code, signal, out: Buffer.concat(out), err: Buffer.concat(err).toString() }
-          done(over)
+const startOf =
+  (program: string) =>
+  (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Started, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const child = spawn(process.execPath, [program, ...args], {
+          cwd: options.cwd,
+          env: { ...process.env, NO_COLOR: "1", ...options.env },
+          stdio: "pipe"
+        })
+        const out: Array<Buffer> = []
+        const err: Array<Buffer> = []
+        const watchers = new Set<() => void>()
+        const tell = (): void => watchers.forEach((watcher) => watcher())
+        child.stdout.on("data", (bytes: Buffer) => {
+          out.push(bytes)
           tell()
         })
-      )
-      const until: Started["until"] = (holds) =>
-        new Promise((done, fail) => {
-          const look = (): void => {
-            if (holds(Buffer.concat(out).toString())) done()
-            else if (over !== undefined) fail(new Error(`it ended with ${over.code}: ${String(over.out)}\n${over.err}`))
-          }
-          watchers.add(look)
-          look()
+        child.stderr.on("data", (bytes: Buffer) => err.push(bytes))
+        // it may end without having read everything
+        child.stdin.on("error", () => undefined)
+        if (options.input !== "open") child.stdin.end(options.input ?? "")
+        let over: Ended | undefined
+        const ended = new Promise<Ended>((done) =>
+          child.on("close", (code, signal) => {
+            over = { code, signal, out: Buffer.concat(out), err: Buffer.concat(err).toString() }
+            done(over)
+            tell()
+          })
+        )
+        const until: Started["until"] = (holds) =>
+          new Promise((done, fail) => {
+            const look = (): void => {
+              if (holds(Buffer.concat(out).toString())) done()
+              else if (over !== undefined) {
+                fail(new Error(`it ended with ${over.code}: ${String(over.out)}\n${over.err}`))
+              }
+            }
+            watchers.add(look)
+            look()
+          })
+        return { child, ended, until }
+      }),
+      ({ child, ended }) =>
+        Effect.promise(() => {
+          child.kill("SIGKILL")
+          return ended
         })
-      return { child, ended, until }
-    }),
-    ({ child, ended }) =>
-      Effect.promise(() => {
-        child.kill("SIGKILL")
-        return ended
-      })
-  )
+    )
 
-export const contreeLocal = (args: ReadonlyArray<string>, options?: Options): Effect.Effect<Ended> =>
-  Effect.scoped(Effect.flatMap(start(args, options), ({ ended }) => Effect.promise(() => ended)))
+/** The command line, built anew for the test file that asks for it, outside of every test. */
+export const makeContreeLocal = () => {
+  const folder = bundleFolder()
+  Fs.copyFileSync(resolve("engine/package.json"), `${folder}/package.json`)
+  const start = startOf(bundle("engine/src/bin.ts", folder))
+  return {
+    start,
+    /** to its end */
+    contreeLocal: (args: ReadonlyArray<string>, options?: Options): Effect.Effect<Ended> =>
+      Effect.scoped(Effect.flatMap(start(args, options), ({ ended }) => Effect.promise(() => ended)))
+  }
+}

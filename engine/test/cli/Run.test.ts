@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import * as Local from "../support/LocalEngine.js"
-import { contreeLocal, start } from "./Program.js"
+import { makeContreeLocal } from "./Program.js"
+
+const { contreeLocal, start } = makeContreeLocal()
 
 const sh = (store: string, script: string, options: ReadonlyArray<string> = []): ReadonlyArray<string> => [
   ...["run", "--store", store, ...options, "busybox", "--", "sh", "-c", script]

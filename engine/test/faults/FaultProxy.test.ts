@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema } from "effect"
+import { randomBytes } from "node:crypto"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Zlib from "node:zlib"
@@ -8,6 +9,7 @@ import * as FaultProxy from "../../src/faults/FaultProxy.js"
 
 const frames = Array.from({ length: 5 }, (_, id) => `id: ${id}\nevent: stdout\ndata: {"id":${id}}\n\n`)
 const events = `: keepalive\n\n${frames.join("")}`
+const image = "00000000-0000-4000-8000-000000000002"
 const path = "/v1/operations/00000000-0000-4000-8000-000000000001"
 
 /** answers a spawn with JSON of a known length, everything else with a stream of events; keeps what it was sent */
@@ -202,6 +204,27 @@ describe("the proxy", () => {
       expect(() => Zlib.gunzipSync(cut.bytes)).toThrow(/unexpected end/)
       expect(Zlib.gunzipSync((yield* asked).bytes).toString()).toBe(events)
       expect(Zlib.gunzipSync((yield* spawned).bytes).toString()).toBe(JSON.stringify({ uuid: "x".repeat(36) }))
+    }))
+
+  it.scopedLive("compresses pieces of any size, also those that hardly get smaller", () =>
+    Effect.gen(function*() {
+      const bytes = randomBytes(3_000_000)
+      const real = yield* Effect.acquireRelease(
+        Effect.async<Http.Server>((resume) => {
+          const server = Http.createServer((_, response) => void response.end(bytes))
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => void server.close())
+      )
+      const { port } = real.address() as AddressInfo
+      const drip: Fault = { _tag: "Drip", bytes: 1_000_000, millis: 0 }
+      const script: Script = { gzip: true, rules: [{ route: "download", nth: 0, fault: drip }] }
+      const proxy = yield* FaultProxy.make({ target: `http://127.0.0.1:${port}`, script })
+      for (let n = 0; n < 2; n++) {
+        const answer = yield* ask(proxy.url, "GET", `/v1/inspect/${image}/download?path=/f`, new Http.Agent())
+        expect(answer.complete).toBe(true)
+        expect(Zlib.gunzipSync(answer.bytes).equals(bytes)).toBe(true)
+      }
     }))
 
   it.scopedLive("doubles and swaps frames, speaks of errors and of pauses", () =>
