@@ -132,7 +132,7 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
                 expect(yield* Effect.flip(files.get(sha256))).toMatchObject({ _tag: "NotFoundError" })
               }
             }),
-          { requestTimeout: "15 seconds" }
+          { idleTimeout: "4 seconds", requestTimeout: "4 seconds" }
         )
       }))
 
@@ -164,7 +164,7 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
                 expect(whole.length).toBe(size)
                 expect(of(yield* proxy.seen, "download").length).toBe(faults.length + 1)
               }),
-            { client, idleTimeout: "5 seconds", requestTimeout: "15 seconds" }
+            { client, idleTimeout: "2 seconds", requestTimeout: "4 seconds" }
           )
         })
     )

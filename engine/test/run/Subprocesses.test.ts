@@ -235,7 +235,9 @@ layer(Local.layer(), { timeout: "5 minutes" })("a process beside the command", (
     it.effect("by a signal, with its whole group", () =>
       withEngine(async (engine) => {
         const run = await start(engine)
-        const script = "trap 'echo caught; exit 5' TERM; sleep 1000 & echo ready; wait"
+        // between its fork and its exec the child has the shell's handler, and would be caught instead of ended
+        const isThere = "until ps -o args | grep -q '^sleep 1000'; do :; done"
+        const script = `trap 'echo caught; exit 5' TERM; sleep 1000 & ${isThere}; echo ready; wait`
         const spid = await run.begin(sh(script))
         await run.until((all) => outputOf(all, spid).toString() === "ready\n")
         expect(await run.signal(spid, "TERM")).toBe(204)
