@@ -14,6 +14,7 @@ describe("boxes of an ordinary user", () => {
     const output = await passesAsUser(["security/Attacks"])
     expect(output).toContain("reads a file of the host")
     expect(output).toContain("forks without end")
+    console.log(/^attacks as an ordinary user.*$/m.exec(output)?.[0])
   }, 600_000)
   it("begin from images that an ordinary user imported", async () => {
     expect(await passesAsUser(["oci/Unpack", "oci/Import"])).toContain("bring an image with its files")
