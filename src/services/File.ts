@@ -219,7 +219,8 @@ export const stream = <E, R>(content: Stream.Stream<Uint8Array, E, R>, attribute
  * ```ts
  * import * as File from "effect-contree/File"
  * import * as Files from "effect-contree/Files"
- *  *
+ * import * as Effect from "effect/Effect"
+ *
  * const files = Effect.gen(function* () {
  *   const service = yield* Files.Files
  *   const model = yield* service.upload(File.bytes(new Uint8Array(1024)))
