@@ -54,7 +54,7 @@ export default defineConfig({
     ...common,
     reporters: [...common.reporters],
     // Files share processes: loading Effect anew takes longer than most files' tests. Projects share none.
-    poolOptions: { forks: { minForks: 1, maxForks: 4, isolate: false } },
+    poolOptions: { forks: { minForks: 1, maxForks: 2, isolate: false } },
     projects: [
       { extends: true, test: { name: "shared", include, exclude: [...exclude, ...processWide] } },
       { extends: true, test: { name: "own process", include: processWide, exclude } }

@@ -162,7 +162,7 @@ const nodeServer = (idleMillis: number): Http.Server => {
     requestTimeout: 0,
     headersTimeout: Math.min(30_000, idleMillis),
     keepAliveTimeout: Math.min(60_000, idleMillis),
-    connectionsCheckingInterval: 5_000
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(idleMillis / 2))
   })
   server.setTimeout(idleMillis)
   server.on("clientError", refuseGarbage)
