@@ -11,7 +11,8 @@ export const gzipProxy = (target: string): Effect.Effect<string, never, Scope.Sc
       const server = Http.createServer((request, response) => {
         const forward = Http.request(
           target + request.url,
-          { method: request.method, headers: request.headers },
+          // The engine answers by its own address only.
+          { method: request.method, headers: { ...request.headers, host: new URL(target).host } },
           (answer) => {
             const headers = { ...answer.headers }
             delete headers["content-length"]
