@@ -12,12 +12,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Exchange } from "./Exchange.js"
-import type { Options as Gated } from "./Gate.js"
-import { PoolResponse } from "./PoolResponse.js"
-import { Pools } from "./Pools.js"
-import { prepare } from "./RequestBody.js"
-import type { Prepared } from "./RequestBody.js"
+import { Exchange } from "./internal/Exchange.js"
+import type { Options as Gated } from "./internal/Gate.js"
+import { PoolResponse } from "./internal/PoolResponse.js"
+import { Pools } from "./internal/Pools.js"
+import { prepare } from "./internal/RequestBody.js"
+import type { Prepared } from "./internal/RequestBody.js"
 
 /**
  * @since 0.1.0
@@ -33,7 +33,11 @@ export interface Options {
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
-const methodOf = (request: HttpClientRequest.HttpClientRequest): Gated["method"] => request.method
+/** in milliseconds; to undici, and so to Node's timers, 0 is no limit */
+const connectTimeoutOf = ({ connectTimeout = "10 seconds" }: Options): number => {
+  const millis = Duration.toMillis(connectTimeout)
+  return millis > 2 ** 31 - 1 ? 0 : Math.max(1, Math.ceil(millis))
+}
 
 const optionsOf = (
   request: HttpClientRequest.HttpClientRequest,
@@ -43,7 +47,7 @@ const optionsOf = (
 ): Gated => ({
   origin: url.origin,
   path: url.pathname + url.search,
-  method: methodOf(request),
+  method: request.method,
   headers: contentType === undefined ? request.headers : { ...request.headers, "content-type": contentType },
   body,
   onGate: exchange.onGate
@@ -119,7 +123,7 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
       Effect.sync(() =>
         new Pools({
           connections: options.connections ?? null,
-          connectTimeout: Duration.toMillis(options.connectTimeout ?? "10 seconds")
+          connectTimeout: connectTimeoutOf(options)
         })
       ),
       (pools) => Effect.promise(() => pools.destroy())

@@ -1,8 +1,6 @@
 /**
  * One request and what comes back, as undici reports it. What was received waits here until somebody takes it; above
  * `highWaterMark` the gate is shut.
- *
- * @since 0.1.0
  */
 import type { Dispatcher } from "undici"
 import type { Gate } from "./Gate.js"
@@ -13,23 +11,13 @@ const highWaterMark = 256 * 1024
 type Controller = Dispatcher.DispatchController
 type IncomingHeaders = NonNullable<Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]>
 
-/**
- * The beginning of an answer.
- *
- * @since 0.1.0
- * @category models
- */
+/** The beginning of an answer. */
 export interface Head {
   readonly status: number
   readonly headers: IncomingHeaders
 }
 
-/**
- * Who waits for an answer to begin.
- *
- * @since 0.1.0
- * @category models
- */
+/** Who waits for an answer to begin. */
 export interface Listener {
   readonly onHead: (head: Head) => void
   /** there will be no answer */
@@ -38,10 +26,6 @@ export interface Listener {
   readonly onFinish: () => void
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
 export class Exchange implements Dispatcher.DispatchHandler {
   private controller: Controller | undefined
   private gate: Gate | undefined

@@ -1,18 +1,10 @@
-/**
- * Bodies of requests as undici takes them.
- *
- * @since 0.1.0
- */
+/** Bodies of requests as undici takes them. */
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import type { Dispatcher } from "undici"
 
-/**
- * @since 0.1.0
- * @category models
- */
 export interface Prepared {
   readonly body: Exclude<Dispatcher.DispatchOptions["body"], undefined>
   /** what the body alone knows, as the boundary of a form */
@@ -53,12 +45,7 @@ const fromRaw = (body: unknown): Prepared | undefined => {
   return isAsyncIterable(body) ? { body: iterable(body) } : undefined
 }
 
-/**
- * Nothing when it is of a kind that cannot be sent.
- *
- * @since 0.1.0
- * @category conversions
- */
+/** Nothing when it is of a kind that cannot be sent. */
 export const prepare = (body: HttpBody.HttpBody, runtime: Runtime.Runtime<never>): Prepared | undefined => {
   switch (body._tag) {
     case "Empty":

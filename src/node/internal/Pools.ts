@@ -1,15 +1,7 @@
-/**
- * A pool of connections for each origin, made when it is first asked for.
- *
- * @since 0.1.0
- */
+/** A pool of connections for each origin, made when it is first asked for. */
 import { buildConnector, errors, Pool } from "undici"
 import { GatedClient } from "./Gate.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
 export interface Limits {
   /** to one origin; `null` is no bound */
   readonly connections: number | null
@@ -29,10 +21,6 @@ const poolOf = (origin: string, { connectTimeout, connections }: Limits): Pool =
   })
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
 export class Pools {
   private readonly pools = new Map<string, Pool>()
   private isDestroyed = false

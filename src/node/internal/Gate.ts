@@ -4,18 +4,11 @@
  * undici's own way, to pause its parser, ends in a failed assertion outside of any promise, and with it the process,
  * when the other side closes a connection whose parser is paused (`Connection: close`; undici 7.30). So nothing here
  * ever pauses the parser: while a gate is shut, the socket gives it nothing to parse.
- *
- * @since 0.1.0
  */
 import type { Socket } from "node:net"
 import { type buildConnector, Client, type Dispatcher } from "undici"
 
-/**
- * Whether what a socket received may be read.
- *
- * @since 0.1.0
- * @category models
- */
+/** Whether what a socket received may be read. */
 export class Gate {
   private socket: Socket | undefined
   private isShut = false
@@ -51,24 +44,14 @@ export class Gate {
   }
 }
 
-/**
- * Requests that want to know through which gate their answer comes.
- *
- * @since 0.1.0
- * @category models
- */
+/** Requests that want to know through which gate their answer comes. */
 export interface Options extends Dispatcher.DispatchOptions {
   readonly onGate: (gate: Gate) => void
 }
 
 const isGated = (options: Dispatcher.DispatchOptions): options is Options => "onGate" in options
 
-/**
- * One connection at a time, and its gate.
- *
- * @since 0.1.0
- * @category models
- */
+/** One connection at a time, and its gate. */
 export class GatedClient extends Client {
   constructor(origin: URL, options: Client.Options, connect: buildConnector.connector, readonly gate = new Gate()) {
     super(origin, {

@@ -1,8 +1,4 @@
-/**
- * An answer whose body is still on its way.
- *
- * @since 0.1.0
- */
+/** An answer whose body is still on its way. */
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -15,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { concat } from "../internal/Bytes.js"
+import { concat } from "../../internal/Bytes.js"
 import type { Exchange, Head } from "./Exchange.js"
 
 type Failure = HttpClientError.ResponseError
@@ -27,10 +23,6 @@ const waited = (exchange: Exchange): Effect.Effect<void> =>
     return Effect.sync(() => exchange.wait(undefined))
   })
 
-/**
- * @since 0.1.0
- * @category models
- */
 export class PoolResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
