@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import * as ExitStatus from "../../schemas/ExitStatus.js"
+import type * as ExitStatus from "../../schemas/ExitStatus.js"
 import type * as Wire from "../../schemas/Wire.js"
 import { Cut } from "./Cut.js"
 import type { Input } from "./Input.js"
