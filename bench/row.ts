@@ -9,7 +9,8 @@ export const rows: Readonly<Record<string, () => Promise<{ readonly row: Row }>>
   events: () => import("./rows/events.js"),
   cancel: () => import("./rows/cancel.js"),
   import: () => import("./rows/import.js"),
-  "first-byte": () => import("./rows/firstByte.js")
+  "first-byte": () => import("./rows/firstByte.js"),
+  engine: () => import("./rows/engine.js")
 }
 
 const startServer = (): Promise<Server & { readonly stop: () => void }> =>

@@ -37,4 +37,4 @@ const program = Effect.gen(function*() {
   yield* Console.log(yield* under({ delay: "1 hour" }))
 })
 
-Effect.runPromise(program)
+void Effect.runPromise(program)

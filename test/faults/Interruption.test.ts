@@ -88,8 +88,10 @@ const cases: Readonly<Record<string, Case>> = {
       Effect.flatMap(
         image,
         (i) =>
-          Effect.flatMap(i.start(cmd), (p) =>
-            Effect.flatMap(p.exec(cmd), (other) => Effect.zipRight(other.exit, Effect.never)))
+          Effect.flatMap(
+            i.start(cmd),
+            (p) => Effect.flatMap(p.exec(cmd), (other) => Effect.zipRight(other.exit, Effect.never))
+          )
       )
     ),
     onSpawn: endless

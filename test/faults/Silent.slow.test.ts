@@ -26,7 +26,7 @@ if (process.env["CONTREE_TEST_SILENCE"] === "1") {
         under([], (proxy) =>
           Effect.gen(function*() {
             const result = yield* (yield* busybox).run(
-              Command.shell(`echo before; sleep ${silence}; echo after`),
+              Command.shell`echo before; sleep ${silence}; echo after`,
               { timeout: "20 minutes" }
             )
             expect([result.stdout.text, result.exitCode]).toEqual(["before\nafter\n", 0])

@@ -24,7 +24,7 @@ const clients = [
 const size = 300_000
 const written = Effect.flatMap(busybox, (image) =>
   Effect.map(
-    image.run(Command.shell(`seq 1 100000 | head -c ${size} > /big`), { disposable: false, check: true }),
+    image.run(Command.shell`seq 1 100000 | head -c ${size} > /big`, { disposable: false, check: true }),
     (result) => result.image
   ))
 
@@ -82,7 +82,7 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
               const image = yield* busybox
               expect((yield* image.run(Command.exec("echo", ["there"]))).stdout.text).toBe("there\n")
               const mark = `sleep 7${before}`
-              const fiber = yield* Effect.fork(image.run(Command.shell(`exec ${mark}`)))
+              const fiber = yield* Effect.fork(image.run(Command.shell`exec ${Command.unquoted(mark)}`))
               const running = Effect.sync(() =>
                 processesWith(mark)
               )
@@ -205,7 +205,7 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
             under([{ route: "cancel", nth: 0, fault }], (proxy) =>
               Effect.gen(function*() {
                 const mark = `sleep 8${n}.5`
-                const fiber = yield* Effect.fork((yield* busybox).run(Command.shell(`exec ${mark}`)))
+                const fiber = yield* Effect.fork((yield* busybox).run(Command.shell`exec ${Command.unquoted(mark)}`))
                 const running = Effect.sync(() => processesWith(mark))
                 yield* eventually(running, (all) => all.length > 0)
                 yield* Fiber.interrupt(fiber)

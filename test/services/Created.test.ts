@@ -1,4 +1,5 @@
-import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
+import type { HttpClientError } from "@effect/platform"
+import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Redacted, TestClock } from "effect"
 import { Command, Contree, ContreeApi, Errors, Ids, Images } from "effect-contree"

@@ -30,8 +30,10 @@ export const under = <A, E, R>(
 export const statuses = under(
   [],
   () =>
-    Effect.flatMap(Operations.Operations, (operations) =>
-      Effect.map(operations.list({ number: "all" }), (all) => all.map(({ status }) => status)))
+    Effect.flatMap(
+      Operations.Operations,
+      (operations) => Effect.map(operations.list({ number: "all" }), (all) => all.map(({ status }) => status))
+    )
 )
 
 /** the same, once nothing goes on any more */
