@@ -1,5 +1,7 @@
 /** Contestants take turns, and what each took is kept: the figures of a row. */
 
+import { fork } from "node:child_process"
+
 export interface Metric {
   readonly name: string
   readonly metric: string
@@ -57,6 +59,19 @@ export const now = (): number => Number(process.hrtime.bigint())
 export const collectGarbage = (): void => {
   globalThis.gc?.()
 }
+
+/** One contestant in a process of its own: of memory, what another took before cannot be told apart. */
+export const alone = (row: string, contestant: string, { quick, server }: Settings): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const args = [row, `--alone=${contestant}`, `--url=${server.url}`, ...(quick ? ["--quick"] : [])]
+    const child = fork(process.argv[1] ?? "", args, { execArgv: ["--expose-gc"] })
+    child.once("message", (value: number) => {
+      resolve(value)
+      child.kill()
+    })
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`${row} of ${contestant} ended with ${code}`)))
+  })
 
 export type Contestants<K extends string> = { readonly [N in K]: () => Promise<number> | number }
 

@@ -3,15 +3,27 @@ import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Row, Server } from "./Harness.js"
 
-export const rows: Readonly<Record<string, () => Promise<{ readonly row: Row }>>> = {
+interface Loaded {
+  readonly row: Row
+  /** one contestant of it, in a process of its own */
+  readonly measureAlone?: (contestant: string, url: string, quick: boolean) => Promise<number>
+}
+
+export const rows: Readonly<Record<string, () => Promise<Loaded>>> = {
   runs: () => import("./rows/runs.js"),
   sse: () => import("./rows/sse.js"),
   events: () => import("./rows/events.js"),
   cancel: () => import("./rows/cancel.js"),
   import: () => import("./rows/import.js"),
   "first-byte": () => import("./rows/firstByte.js"),
-  engine: () => import("./rows/engine.js")
+  engine: () => import("./rows/engine.js"),
+  transfer: () => import("./rows/transfer.js"),
+  streams: () => import("./rows/streams.js"),
+  soak: () => import("./rows/soak.js")
 }
+
+const option = (name: string): string | undefined =>
+  process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3)
 
 const startServer = (): Promise<Server & { readonly stop: () => void }> =>
   new Promise((resolve, reject) => {
@@ -30,6 +42,11 @@ const startServer = (): Promise<Server & { readonly stop: () => void }> =>
 const main = async (name: string, quick: boolean): Promise<void> => {
   const load = rows[name]
   if (load === undefined) throw new Error(`no row is called ${name}; there are ${Object.keys(rows).join(", ")}`)
+  const contestant = option("alone")
+  if (contestant !== undefined) {
+    process.send?.(await (await load()).measureAlone?.(contestant, option("url") ?? "", quick))
+    return
+  }
   const server = await startServer()
   try {
     const { row } = await load()

@@ -36,11 +36,18 @@ const spawn = async (request: Http.IncomingMessage, response: Http.ServerRespons
   json(response, 201, { uuid })
 }
 
-const events = (command: string, response: Http.ServerResponse): void => {
+/** A connection that breaks after the first word; who comes back hears the rest. */
+const breaking = (response: Http.ServerResponse, after: number): void => {
+  if (after >= 2) return void response.end(Bodies.stdout(3, "two\n") + Bodies.ending(4))
+  response.write(Bodies.begun + Bodies.stdout(2, "one\n"), () => response.destroy())
+}
+
+const events = (command: string, after: string | undefined, response: Http.ServerResponse): void => {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" })
   if (command === "true") return void response.end(Bodies.short)
   open.add(response)
   response.on("close", () => open.delete(response))
+  if (command === "break") return breaking(response, Number(after))
   if (command.startsWith("print ")) return Bodies.pump(response, Bodies.long(Number(command.slice(6))))
   response.write(Bodies.begun)
   // It says the time now and then.
@@ -86,6 +93,11 @@ const bench = (path: string, request: Http.IncomingMessage, response: Http.Serve
   json(response, 404, { error: "no such question" })
 }
 
+const afterOf = ({ headers }: Http.IncomingMessage): string | undefined => {
+  const id = headers["last-event-id"]
+  return typeof id === "string" ? id : undefined
+}
+
 const route = (request: Http.IncomingMessage, response: Http.ServerResponse): void => {
   const url = new URL(request.url ?? "/", "http://localhost")
   const path = url.pathname
@@ -94,7 +106,7 @@ const route = (request: Http.IncomingMessage, response: Http.ServerResponse): vo
   if (found?.[1] !== undefined) {
     return found[2] === undefined
       ? operation(found[1], request, response)
-      : events(spawned.get(found[1]) ?? "true", response)
+      : events(spawned.get(found[1]) ?? "true", afterOf(request), response)
   }
   if (path === "/v1/files" && request.method === "POST") return upload(request, response)
   if (/^\/v1\/files\/[0-9a-f]{64}$/.test(path)) {
