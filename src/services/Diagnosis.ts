@@ -11,6 +11,7 @@ import type * as Errors from "../schemas/Errors.js"
 import type * as Wire from "../schemas/Wire.js"
 import { ContreeApi } from "./ContreeApi.js"
 import { ContreeConfig } from "./ContreeConfig.js"
+import * as Problems from "./DiagnosisProblems.js"
 
 /**
  * - `MissingProject`: the gateway wants to know which project
@@ -78,16 +79,6 @@ export interface Diagnosis extends Inspectable.Inspectable {
   readonly problems: ReadonlyArray<Problem>
 }
 
-/** permissions, any of which is enough, and what they are for */
-const abilities: ReadonlyArray<{ readonly what: string; readonly anyOf: ReadonlyArray<string> }> = [
-  { what: "run commands, and throw the image away", anyOf: ["spawn_disposable", "spawn"] },
-  { what: "run commands, and keep the image", anyOf: ["spawn"] },
-  { what: "import images from registries", anyOf: ["import"] },
-  { what: "list and follow operations, which every run needs", anyOf: ["list"] },
-  { what: "cancel operations", anyOf: ["cancel"] },
-  { what: "give images tags", anyOf: ["set_image_tag"] }
-]
-
 type Fields = Omit<Diagnosis, keyof Inspectable.Inspectable>
 
 class DiagnosisImpl extends Inspectable.Class implements Diagnosis {
@@ -129,88 +120,7 @@ class DiagnosisImpl extends Inspectable.Class implements Diagnosis {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------- from an error
-
-const saysProject = (error: Errors.RequestError): boolean => /project/i.test(error.description ?? "")
-
-/** what an answer to "who am I?" that is none says of the way there */
-const problemOf = (error: Errors.RequestError): Problem => {
-  switch (error._tag) {
-    case "BadRequestError":
-      return saysProject(error)
-        ? {
-          reason: "MissingProject",
-          what: "the service wants a Project header, and none was sent",
-          advice: "set CONTREE_PROJECT, or `project` in the profile or the options",
-          error
-        }
-        : {
-          reason: "Trouble",
-          what: "the service refuses the simplest request there is",
-          advice: "check the token and the project for characters that do not belong there, and any proxy on the way",
-          error
-        }
-    case "UnauthorizedError":
-      return {
-        reason: "TokenRejected",
-        what: "the service does not know this token",
-        advice: "check CONTREE_TOKEN or the profile for a whole and fresh token, and that it is of this service",
-        error
-      }
-    case "ForbiddenError":
-      return {
-        reason: "TokenRejected",
-        what: "the service does not accept this token, or not in this project",
-        advice: "a wrong token and a project of somebody else are answered alike: check both",
-        error
-      }
-    case "UnexpectedStatusError":
-    case "DecodeError":
-      return {
-        reason: "WrongBaseUrl",
-        what: "something answers there, but it is no ConTree service",
-        advice: "check CONTREE_URL: the service's own address, with its path and without /v1 " +
-          "(https://api.tokenfactory.nebius.com/sandboxes); regional addresses for models do not have it",
-        error
-      }
-    case "TransportError":
-      return {
-        reason: "Unreachable",
-        what: "nobody answers there",
-        advice: "check CONTREE_URL, the network, and any proxy or firewall on the way",
-        error
-      }
-    case "RateLimitedError":
-    case "ServerError":
-      return {
-        reason: "Trouble",
-        what: error._tag === "ServerError" ? "the service fails" : "the service is asked too much at once",
-        advice: "try again in a moment; if it stays so, ask its operators",
-        error
-      }
-  }
-}
-
 // ------------------------------------------------------------------------------------------------------ from an answer
-
-const permissionProblems = (permissions: { readonly [name: string]: boolean }): ReadonlyArray<Problem> => {
-  const may = (name: string): boolean => permissions[name] === true
-  const missing = abilities.filter(({ anyOf }) => !anyOf.some(may))
-  if (missing.length === abilities.length) {
-    return [{
-      reason: "NoPermissions",
-      what: "the token is accepted, and may do nothing here",
-      advice: "check the project: a name that is not one of the token's projects is answered so; " +
-        "else ask for permissions"
-    }]
-  }
-  return missing.map(({ anyOf, what }) => ({
-    reason: "MissingPermission",
-    permission: anyOf[0]!,
-    what: `the permission ${anyOf.join(" or ")} is missing: no leave to ${what}`,
-    advice: "ask the owner of the project for it"
-  }))
-}
 
 /** seconds since 1970 */
 const expiry = (seconds: number | null): Option.Option<DateTime.Utc> =>
@@ -232,7 +142,7 @@ const fromWhoAmI = (place: Place, me: Wire.WhoAmI, now: DateTime.Utc): Diagnosis
         advice: "get a new one"
       }]
       : []),
-    ...permissionProblems(me.permissions)
+    ...Problems.ofPermissions(me.permissions)
   ]
   const may = (anyOf: ReadonlyArray<string>): boolean => anyOf.some((name) => me.permissions[name] === true)
   return new DiagnosisImpl({
@@ -240,7 +150,7 @@ const fromWhoAmI = (place: Place, me: Wire.WhoAmI, now: DateTime.Utc): Diagnosis
     isReady: !isExpired && may(["spawn", "spawn_disposable"]) && may(["list"]),
     tokenId: Option.some(me.token_uuid),
     tokenExpires: expires,
-    abilities: abilities.map(({ anyOf, what }) => ({ what, allowed: Option.some(may(anyOf)) })),
+    abilities: Problems.abilities.map(({ anyOf, what }) => ({ what, allowed: Option.some(may(anyOf)) })),
     permissions: me.permissions,
     limits: me.limits ?? {},
     problems
@@ -253,7 +163,7 @@ const unknown = (place: Place, problems: ReadonlyArray<Problem>): Diagnosis =>
     isReady: problems.length === 0,
     tokenId: Option.none(),
     tokenExpires: Option.none(),
-    abilities: abilities.map(({ what }) => ({ what, allowed: Option.none() })),
+    abilities: Problems.abilities.map(({ what }) => ({ what, allowed: Option.none() })),
     permissions: {},
     limits: {},
     problems
@@ -324,8 +234,8 @@ export const diagnose: Effect.Effect<Diagnosis, never, ContreeApi> = Effect.gen(
       withoutWhoami(error)
         ? Effect.match(api.listImages({ limit: 1 }), {
           onSuccess: () => unknown(place, []),
-          onFailure: (second) => unknown(place, [problemOf(withoutWhoami(second) ? error : second)])
+          onFailure: (second) => unknown(place, [Problems.ofError(withoutWhoami(second) ? error : second)])
         })
-        : Effect.succeed(unknown(place, [problemOf(error)]))
+        : Effect.succeed(unknown(place, [Problems.ofError(error)]))
   })
 }).pipe(Effect.withSpan("Contree.diagnose"))

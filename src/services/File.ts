@@ -4,9 +4,8 @@
  *
  * @since 0.1.0
  */
-import * as PlatformError from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Effect from "effect/Effect"
+import type * as PlatformError from "@effect/platform/Error"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
@@ -100,8 +99,12 @@ export type Error<F> = F extends File<infer E, infer _R> ? E : never
  */
 export type Context<F> = F extends File<infer _E, infer R> ? R : never
 
-/** what the constructors make, and `File` does not show */
-type Variant<E, R> =
+/**
+ * What the constructors make, and `File` does not show.
+ *
+ * @internal
+ */
+export type Variant<E, R> =
   & File<E, R>
   & (
     | { readonly _tag: "Text"; readonly content: string }
@@ -113,8 +116,12 @@ type Variant<E, R> =
 
 const variance = { _E: (_: never) => _, _R: (_: never) => _ }
 
-// Attributes that are not given leave no field behind: a spread over them must not see `mode: undefined`.
-const own = ({ gid, mode, uid }: Attributes = {}): Attributes => ({
+/**
+ * Attributes that are not given leave no field behind: a spread over them must not see `mode: undefined`.
+ *
+ * @internal
+ */
+export const own = ({ gid, mode, uid }: Attributes = {}): Attributes => ({
   ...(uid === undefined ? {} : { uid }),
   ...(gid === undefined ? {} : { gid }),
   ...(mode === undefined ? {} : { mode })
@@ -212,8 +219,7 @@ export const stream = <E, R>(content: Stream.Stream<Uint8Array, E, R>, attribute
  * ```ts
  * import * as File from "effect-contree/File"
  * import * as Files from "effect-contree/Files"
- * import * as Effect from "effect/Effect"
- *
+ *  *
  * const files = Effect.gen(function* () {
  *   const service = yield* Files.Files
  *   const model = yield* service.upload(File.bytes(new Uint8Array(1024)))
@@ -249,99 +255,6 @@ export const named = <E, R>(self: File<E, R>, name: string): Named<E, R> => ({ .
  * @category guards
  */
 export const isFile = (u: unknown): u is Any => Predicate.hasProperty(u, TypeId)
-
-// ------------------------------------------------------------------------------------------- for what uploads files
-
-/**
- * A file ready to be sent. `size` in bytes where it is known. A `Stream` source is a `restartable` one when running it
- * again gives the same content (a local file), so that it can be hashed first and sent after.
- *
- * @internal
- */
-export type Source<E = never, R = never> =
-  & Attributes
-  & (
-    | { readonly _tag: "Bytes"; readonly bytes: Uint8Array; readonly size: number }
-    | {
-      readonly _tag: "Stream"
-      readonly stream: Stream.Stream<Uint8Array, E, R>
-      readonly size: number | undefined
-      readonly restartable: boolean
-    }
-    | { readonly _tag: "Uploaded"; readonly file: Uploaded; readonly size: number }
-  )
-
-const utf8 = new TextEncoder()
-
-const localSource = (
-  local: string,
-  attributes: Attributes
-): Effect.Effect<
-  Source<PlatformError.PlatformError, FileSystem.FileSystem>,
-  PlatformError.PlatformError,
-  FileSystem.FileSystem
-> =>
-  Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const info = yield* fs.stat(local)
-    if (info.type === "Directory") {
-      return yield* new PlatformError.SystemError({
-        reason: "BadResource",
-        module: "FileSystem",
-        method: "readFile",
-        pathOrDescriptor: local,
-        description: "this is a folder; pack it (tar) and send the archive, or name the files in it"
-      })
-    }
-    // A pipe has no size, and what the kernel makes up on the fly (/proc) says 0.
-    const size = info.type === "File" && info.size > 0n ? Number(info.size) : undefined
-    return {
-      _tag: "Stream",
-      // A file that grows meanwhile is sent as it was: its length has been announced.
-      stream: fs.stream(local, size === undefined ? {} : { bytesToRead: FileSystem.Size(size) }),
-      size,
-      restartable: info.type === "File",
-      ...((info.mode & 0o111) === 0 ? {} : { mode: 0o755 }),
-      ...own(attributes)
-    }
-  })
-
-/**
- * What to send for a content, with the attributes it ends up with. Fails, before anything is sent, when a local file
- * cannot be looked at.
- *
- * @internal
- */
-export const toContent = <const F extends Content>(
-  content: F
-): Effect.Effect<Source<Error<F>, Context<F>>, Error<F>, Context<F>> => {
-  type Out = Effect.Effect<Source<Error<F>, Context<F>>, Error<F>, Context<F>>
-  const inMemory = (bytes: Uint8Array, attributes: Attributes): Out =>
-    Effect.succeed({ _tag: "Bytes", bytes, size: bytes.length, ...own(attributes) })
-  if (typeof content === "string") return inMemory(utf8.encode(content), {})
-  if (content instanceof Uint8Array) return inMemory(content, {})
-  const file = content as Variant<Error<F>, Context<F>>
-  switch (file._tag) {
-    case "Text":
-      return inMemory(utf8.encode(file.content), file)
-    case "Bytes":
-      return inMemory(file.content, file)
-    case "Path":
-      // `path` alone makes this variant, and its type says PlatformError and FileSystem
-      // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
-      return localSource(file.local, file) as Out
-    case "Stream":
-      return Effect.succeed({
-        _tag: "Stream",
-        stream: file.content,
-        size: undefined,
-        restartable: false,
-        ...own(file)
-      })
-    case "Uploaded":
-      return Effect.succeed({ _tag: "Uploaded", file: file.file, size: file.file.size, ...own(file) })
-  }
-}
 
 const baseName = (local: string): string => {
   const trimmed = local.replace(/\/+$/, "")

@@ -29,14 +29,16 @@ import * as Paging from "./Paging.js"
 export type {
   /**
    * @since 0.1.0
-   * @category options
-   */
-  ImportOptions,
-  /**
-   * @since 0.1.0
    * @category models
    */
   Progress
+} from "./ImportProgress.js"
+export type {
+  /**
+   * @since 0.1.0
+   * @category options
+   */
+  ImportOptions
 } from "./Imports.js"
 
 /**

@@ -3,31 +3,22 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
-import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { scrubDeep, scrubError } from "../internal/CredentialScrub.js"
-import type { Lifecycle } from "../internal/ProcessLifecycle.js"
-import * as Errors from "../schemas/Errors.js"
-import type * as Event from "../schemas/Event.js"
+import type * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import * as Reference from "../schemas/Reference.js"
-import { isTerminal } from "../schemas/Wire.js"
 import type { KeptImage } from "./Image.js"
 import * as ImageHandle from "./ImageHandle.js"
-import { within } from "./ImageRuns.js"
+import * as Importing from "./Importing.js"
 import * as ImportPlan from "./ImportPlan.js"
-import { launchWith } from "./Launch.js"
+import type { Progress } from "./ImportProgress.js"
+import * as ImportProgress from "./ImportProgress.js"
 import type { Gated } from "./Machine.js"
-import { toStatus } from "./OperationData.js"
-import type * as Operations from "./Operations.js"
-import * as Views from "./ProcessViews.js"
 
 /**
  * How to import. `username` and `password` go together: one alone is an `InvalidArgumentError`, and an empty one counts
@@ -46,26 +37,6 @@ export interface ImportOptions {
   /** our own clock, from when the import is accepted: then `OperationTimedOutError`, and it is cancelled; default: none */
   readonly waitTimeout?: Duration.DurationInput | undefined
 }
-
-interface Step {
-  readonly operationId: Ids.OperationId
-  /** since the import was accepted, by our clock */
-  readonly elapsed: Duration.Duration
-}
-
-/**
- * What an import tells of itself. The protocol has no word for how much of an image has come, so this is all that a
- * server may say: that it took the import on, each new status (asked for every 2 seconds), each line of its log where it
- * keeps one for imports (with what this version does not know as `Unknown`, raw), and at the end the image.
- *
- * @since 0.1.0
- * @category models
- */
-export type Progress =
-  | Step & { readonly _tag: "Accepted" }
-  | Step & { readonly _tag: "Status"; readonly status: Operations.Status }
-  | Step & { readonly _tag: "Event"; readonly event: Operations.Event }
-  | Step & { readonly _tag: "Imported"; readonly image: KeptImage }
 
 /**
  * @since 0.1.0
@@ -150,145 +121,6 @@ export interface Service {
   ) => Effect.Effect<KeptImage, Errors.ImportError>
 }
 
-// ---------------------------------------------------------------------------------------------------------- import
-
-interface Begun {
-  readonly lifecycle: Lifecycle
-  readonly views: Views.Views
-}
-
-const begin = (
-  deps: Gated,
-  method: string,
-  plan: ImportPlan.Plan
-): Effect.Effect<Begun, Errors.ImportError, Scope> => {
-  const { api } = deps
-  // what a server says when it cannot be cancelled is logged
-  const quiet = { ...api, cancelOperation: (id: Ids.OperationId) => hidden(plan, api.cancelOperation(id)) }
-  return launchWith<Errors.LookupError | Errors.TooEarlyError | Errors.DisposableImageRunError>(
-    { ...deps, api: quiet },
-    {
-      method,
-      what: "import",
-      where: `of ${plan.request.registry.url}`,
-      check: deps.gate.check(method),
-      request: api.importImage(plan.request)
-    }
-  ).pipe(
-    Effect.tap(({ operationId }) => Effect.annotateCurrentSpan("contree.operation", operationId)),
-    Effect.map((lifecycle) => ({ lifecycle, views: Views.make({ api, method, lifecycle }) }))
-  )
-}
-
-/** without the credentials, which a server's words may repeat */
-const hidden = <A, E extends Errors.ContreeError, R>(
-  { scrub }: ImportPlan.Plan,
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.mapError(self, (error) => scrubError(error, scrub))
-
-const conclude = (
-  deps: Gated,
-  method: string,
-  plan: ImportPlan.Plan,
-  { views }: Begun
-): Effect.Effect<KeptImage, Errors.ImportError> =>
-  Effect.flatMap(views.ending, ({ operation }) => {
-    const id = operation.result_image_uuid ?? operation.result?.image
-    return id === undefined || id === null
-      ? new Errors.FailedOperationError({
-        method,
-        operationId: operation.uuid,
-        description: "the import succeeded, and the service names no image that came of it"
-      })
-      : Effect.succeed(ImageHandle.kept(deps, id, Option.some(plan.tag)))
-  })
-
-const timedOut = (
-  method: string,
-  { lifecycle }: Begun
-) =>
-(limit: Duration.Duration): Errors.OperationTimedOutError =>
-  new Errors.OperationTimedOutError({
-    method,
-    operationId: lifecycle.operationId,
-    description: `waited ${Duration.format(limit)}, and the import is cancelled`
-  })
-
-const importing = (
-  deps: Gated,
-  method: string,
-  plan: ImportPlan.Plan
-): Effect.Effect<KeptImage, Errors.ImportError> =>
-  Effect.gen(function*() {
-    const begun = yield* begin(deps, method, plan)
-    const ended = conclude(deps, method, plan, begun)
-    return yield* Option.match(plan.waitTimeout, {
-      onNone: () => ended,
-      onSome: (duration) => Effect.timeoutFail(ended, { duration, onTimeout: () => timedOut(method, begun)(duration) })
-    })
-  }).pipe(Effect.scoped, (self) => hidden(plan, self))
-
-// -------------------------------------------------------------------------------------------------------- progress
-
-const statusPause = Duration.seconds(2)
-
-/** Each status that is new. What cannot be read now is asked for again: the log decides what is a failure. */
-const statuses = (api: Gated["api"], id: Ids.OperationId): Stream.Stream<Operations.Status> =>
-  Stream.repeatEffectWithSchedule(Effect.option(api.getOperation(id)), Schedule.spaced(statusPause)).pipe(
-    Stream.filterMap((operation) => operation),
-    Stream.takeUntil((operation) => isTerminal(operation.status)),
-    Stream.map((operation) => toStatus(operation.status)),
-    Stream.changes
-  )
-
-const withoutSecrets = (plan: ImportPlan.Plan, event: Event.OperationEvent): Event.OperationEvent => ({
-  ...event,
-  data: scrubDeep(event.data, plan.scrub) as Event.OperationEvent["data"]
-})
-
-const progress = (
-  deps: Gated,
-  method: string,
-  plan: ImportPlan.Plan
-): Stream.Stream<Progress, Errors.ImportError> =>
-  Stream.unwrapScoped(Effect.gen(function*() {
-    const begun = yield* begin(deps, method, plan)
-    const { operationId } = begun.lifecycle
-    const start = yield* Clock.currentTimeMillis
-    const step = Effect.map(Clock.currentTimeMillis, (now): Step => ({
-      operationId,
-      elapsed: Duration.millis(now - start)
-    }))
-    const told = begun.views.events.pipe(
-      Stream.mapEffect((event) =>
-        Effect.map(step, (at): Progress => ({
-          ...at,
-          _tag: "Event",
-          event: Views.toEvent(withoutSecrets(plan, event))
-        }))
-      ),
-      Stream.merge(
-        Stream.mapEffect(
-          statuses(deps.api, operationId),
-          (status) => Effect.map(step, (at): Progress => ({ ...at, _tag: "Status", status }))
-        ),
-        { haltStrategy: "left" }
-      )
-    )
-    const imported = Effect.zipWith(
-      conclude(deps, method, plan, begun),
-      step,
-      (image, at): Progress => ({ ...at, _tag: "Imported", image })
-    )
-    const accepted: Stream.Stream<Progress> = Stream.fromEffect(
-      Effect.map(step, (at): Progress => ({ ...at, _tag: "Accepted" }))
-    )
-    const all = Stream.concat(accepted, Stream.concat(told, Stream.fromEffect(imported)))
-    return within(all, plan.waitTimeout, timedOut(method, begun))
-  })).pipe(Stream.mapError((error) => scrubError(error, plan.scrub)))
-
-// --------------------------------------------------------------------------------------------------------- finding
-
 const byId = (deps: Gated, id: Ids.ImageId): Effect.Effect<KeptImage, Errors.LookupError> =>
   Effect.as(deps.api.inspectImage(id), ImageHandle.kept(deps, id, Option.none()))
 
@@ -303,7 +135,7 @@ const oci = (deps: Gated, method: string): Import => (ref, options) =>
     const found = byTag(deps, plan.tag)
     return yield* Option.match(plan.plan, {
       onNone: () => found,
-      onSome: (plan) => Effect.catchTag(found, "NotFoundError", () => importing(deps, method, plan))
+      onSome: (plan) => Effect.catchTag(found, "NotFoundError", () => Importing.toEnd(deps, method, plan))
     })
   })
 
@@ -317,7 +149,7 @@ const pull = (deps: Gated, method: string): Service["pull"] => (ref, options) =>
       case "Tag":
         return yield* byTag(deps, plan.tag)
       case "Import":
-        return yield* importing(deps, method, plan.plan)
+        return yield* Importing.toEnd(deps, method, plan.plan)
     }
   })
 
@@ -342,7 +174,7 @@ export const make = (deps: Gated): Service => {
   const fetch: Import = (ref, options) =>
     Effect.flatMap(
       planned("Images.importFrom", ref, options),
-      (plan) => importing(deps, "Images.importFrom", plan)
+      (plan) => Importing.toEnd(deps, "Images.importFrom", plan)
     )
   const pulling = pull(deps, "Images.pull")
   return {
@@ -355,7 +187,7 @@ export const make = (deps: Gated): Service => {
     importStream: (ref, options) =>
       Stream.unwrap(Effect.map(
         planned("Images.importStream", ref, options),
-        (plan) => progress(deps, "Images.importStream", plan)
+        (plan) => ImportProgress.make(deps, "Images.importStream", plan)
       )).pipe(Stream.withSpan("Contree.Images.importStream", attributes(deps, ref))),
     pull: (ref, options) => Effect.withSpan(pulling(ref, options), "Contree.Images.pull", attributes(deps, ref))
   }

@@ -13,6 +13,7 @@ import type { Uploaded } from "../schemas/Uploaded.js"
 import type * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
 import * as File from "./File.js"
+import * as FileSource from "./FileSource.js"
 import type * as Limits from "./Limits.js"
 import type { Placed } from "./RunRequest.js"
 
@@ -81,7 +82,7 @@ const limited = <A, E, R>(deps: Deps, self: Effect.Effect<A, E, R>): Effect.Effe
 /** Sends it, whatever the service has; `sha256` where it is known already. */
 const send = <E, R>(
   deps: Deps,
-  source: Exclude<File.Source<E, R>, { readonly _tag: "Uploaded" }>,
+  source: Exclude<FileSource.Source<E, R>, { readonly _tag: "Uploaded" }>,
   sha256: Ids.Sha256 | undefined
 ): Effect.Effect<Uploaded, Errors.UploadError | E, R> => {
   if (source._tag === "Bytes") {
@@ -114,7 +115,7 @@ export const upload = <const F extends File.Content>(
   deps: Deps,
   content: F
 ): Effect.Effect<Uploaded, Errors.UploadError | File.Error<F>, File.Context<F>> =>
-  Effect.flatMap(File.toContent(content), (source) => {
+  Effect.flatMap(FileSource.toContent(content), (source) => {
     if (source._tag === "Uploaded") return Effect.succeed(source.file)
     const sent = send(deps, source, undefined)
     // A program's own stream may come from a run that uploads too: were it counted, they could wait for each other.
@@ -125,7 +126,7 @@ export const upload = <const F extends File.Content>(
 
 /** a source, and what tells it from others: equal keys are surely the same content */
 interface Keyed<E, R> {
-  readonly source: File.Source<E, R>
+  readonly source: FileSource.Source<E, R>
   readonly key: unknown
   /** of what can be read again */
   readonly sha256: Ids.Sha256 | undefined
@@ -139,7 +140,7 @@ const localOf = (content: File.Content): string | undefined =>
 
 const withKey = <E, R>(
   content: File.Content,
-  source: File.Source<E, R>,
+  source: FileSource.Source<E, R>,
   digests: Digests
 ): Effect.Effect<Keyed<E, R>, E, R> => {
   if (source._tag === "Bytes") {
@@ -179,7 +180,7 @@ export const ensure = <const F extends File.Content>(
   deps: Deps,
   content: F
 ): Effect.Effect<Uploaded, Errors.UploadError | File.Error<F>, File.Context<F>> =>
-  File.toContent(content).pipe(
+  FileSource.toContent(content).pipe(
     Effect.flatMap((source) => withKey(content, source, new Map())),
     Effect.flatMap((keyed) => settle(deps, keyed))
   )
@@ -198,7 +199,7 @@ export const place = <F extends File.Content>(
     if (files.length === 0) return {}
     const digests: Digests = new Map()
     const prepared = yield* Effect.forEach(files, ({ content, destination }) =>
-      File.toContent(content).pipe(
+      FileSource.toContent(content).pipe(
         Effect.flatMap((source) => withKey(content, source, digests)),
         Effect.map((keyed) => ({ destination, keyed }))
       ))

@@ -5,9 +5,10 @@ import { Effect, Exit, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import * as Ids from "../../src/schemas/Ids.js"
 import * as File from "../../src/services/File.js"
+import * as FileSource from "../../src/services/FileSource.js"
 
 const utf8 = new TextEncoder()
-const collect = <E, R>(source: File.Source<E, R>) =>
+const collect = <E, R>(source: FileSource.Source<E, R>) =>
   source._tag === "Stream"
     ? Effect.map(Stream.runCollect(source.stream), (chunk) => Buffer.concat([...chunk]).toString())
     : Effect.dieMessage(`expected a stream, got ${source._tag}`)
@@ -24,7 +25,7 @@ describe("a file as a value", () => {
     Effect.gen(function*() {
       const spread = { ...File.text("x"), mode: 0o755 }
       expect(File.isFile(spread)).toBe(true)
-      expect(yield* File.toContent(spread)).toEqual({
+      expect(yield* FileSource.toContent(spread)).toEqual({
         _tag: "Bytes",
         bytes: utf8.encode("x"),
         size: 1,
@@ -67,19 +68,28 @@ describe("a file as a value", () => {
   })
 })
 
-describe("File.toContent", () => {
+describe("FileSource.toContent", () => {
   it.effect("bare text and bytes are content", () =>
     Effect.gen(function*() {
-      expect(yield* File.toContent("é")).toEqual({ _tag: "Bytes", bytes: utf8.encode("é"), size: 2 })
+      expect(yield* FileSource.toContent("é")).toEqual({ _tag: "Bytes", bytes: utf8.encode("é"), size: 2 })
       const bytes = Uint8Array.of(0, 255)
-      expect(yield* File.toContent(bytes)).toEqual({ _tag: "Bytes", bytes, size: 2 })
-      expect(yield* File.toContent(File.bytes(bytes, { uid: 3 }))).toEqual({ _tag: "Bytes", bytes, size: 2, uid: 3 })
-      expect(yield* File.toContent(File.uploaded(uploaded))).toEqual({ _tag: "Uploaded", file: uploaded, size: 7 })
+      expect(yield* FileSource.toContent(bytes)).toEqual({ _tag: "Bytes", bytes, size: 2 })
+      expect(yield* FileSource.toContent(File.bytes(bytes, { uid: 3 }))).toEqual({
+        _tag: "Bytes",
+        bytes,
+        size: 2,
+        uid: 3
+      })
+      expect(yield* FileSource.toContent(File.uploaded(uploaded))).toEqual({
+        _tag: "Uploaded",
+        file: uploaded,
+        size: 7
+      })
     }))
 
   it.effect("a stream keeps its error and is read by who runs it", () =>
     Effect.gen(function*() {
-      const source = yield* File.toContent(File.stream(Stream.fail("boom" as const), { mode: 0o400 }))
+      const source = yield* FileSource.toContent(File.stream(Stream.fail("boom" as const), { mode: 0o400 }))
       expect(source).toMatchObject({ _tag: "Stream", size: undefined, restartable: false, mode: 0o400 })
       expect(yield* Effect.exit(collect(source))).toEqual(Exit.fail("boom"))
     }))
@@ -99,21 +109,21 @@ describe("File.toContent", () => {
         const file = File.path(path)
         yield* fs.writeFileString(path, "héllo")
         yield* fs.chmod(path, local)
-        const source = yield* File.toContent(file)
+        const source = yield* FileSource.toContent(file)
         expect(source).toMatchObject({ _tag: "Stream", size: 6, restartable: true })
         expect(source.mode).toBe(mode)
         // once to hash it, once to send it
         expect(yield* collect(source)).toBe("héllo")
         expect(yield* collect(source)).toBe("héllo")
         // a mode that was given wins, 0 too
-        expect((yield* File.toContent(File.path(path, { mode: 0 }))).mode).toBe(0)
+        expect((yield* FileSource.toContent(File.path(path, { mode: 0 }))).mode).toBe(0)
       })
     ))
 
   it.effect("a local file is looked at when it is used, not before", () =>
     inFolder((folder, fs) =>
       Effect.gen(function*() {
-        const use = File.toContent(File.path(`${folder}/later`))
+        const use = FileSource.toContent(File.path(`${folder}/later`))
         const error = yield* Effect.flip(use)
         expect(error).toMatchObject({ _tag: "SystemError", reason: "NotFound" })
         yield* fs.writeFileString(`${folder}/later`, "now")
@@ -125,7 +135,7 @@ describe("File.toContent", () => {
     inFolder((folder, fs) =>
       Effect.gen(function*() {
         yield* fs.writeFileString(`${folder}/log`, "one\n")
-        const source = yield* File.toContent(File.path(`${folder}/log`))
+        const source = yield* FileSource.toContent(File.path(`${folder}/log`))
         yield* fs.writeFileString(`${folder}/log`, "two\n", { flag: "a" })
         expect(source).toMatchObject({ size: 4 })
         expect(yield* collect(source)).toBe("one\n")
@@ -136,8 +146,8 @@ describe("File.toContent", () => {
     inFolder((folder, fs) =>
       Effect.gen(function*() {
         yield* fs.writeFileString(`${folder}/empty`, "")
-        expect(yield* Effect.flatMap(File.toContent(File.path(`${folder}/empty`)), collect)).toBe("")
-        const source = yield* File.toContent(File.path("/proc/self/status"))
+        expect(yield* Effect.flatMap(FileSource.toContent(File.path(`${folder}/empty`)), collect)).toBe("")
+        const source = yield* FileSource.toContent(File.path("/proc/self/status"))
         expect(source).toMatchObject({ size: undefined })
         expect(yield* collect(source)).toMatch(/^Name:/)
       })
@@ -148,8 +158,8 @@ describe("File.toContent", () => {
       Effect.gen(function*() {
         yield* fs.writeFileString(`${folder}/f`, "x")
         yield* fs.symlink("f", `${folder}/link`)
-        expect(yield* Effect.flatMap(File.toContent(File.path(`${folder}/link`)), collect)).toBe("x")
-        const error = yield* Effect.flip(File.toContent(File.path(folder)))
+        expect(yield* Effect.flatMap(FileSource.toContent(File.path(`${folder}/link`)), collect)).toBe("x")
+        const error = yield* Effect.flip(FileSource.toContent(File.path(folder)))
         expect(error).toMatchObject({ _tag: "SystemError", reason: "BadResource", pathOrDescriptor: folder })
         expect(error.message).toMatch(/folder.*tar/)
       })
@@ -159,7 +169,7 @@ describe("File.toContent", () => {
     inFolder((folder) =>
       Effect.gen(function*() {
         execFileSync("mkfifo", [`${folder}/pipe`])
-        expect(yield* File.toContent(File.path(`${folder}/pipe`))).toMatchObject({
+        expect(yield* FileSource.toContent(File.path(`${folder}/pipe`))).toMatchObject({
           size: undefined,
           restartable: false
         })

@@ -12,6 +12,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Terminal from "@effect/platform/Terminal"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Argv from "./Argv.js"
@@ -213,6 +214,10 @@ const restOf = <O extends Shape>(
     : Effect.succeed(rest)
 }
 
+/** what is somebody else's is most often taken for an option of ours */
+const apart = ({ example, name }: { readonly name: string; readonly example: string }): string =>
+  `${name} comes after \`--\`, as in \`contree-local ${example}\``
+
 const operandOf = <O extends Shape>(
   spec: Spec<O>,
   operands: ReadonlyArray<string>
@@ -222,7 +227,7 @@ const operandOf = <O extends Shape>(
     return operands.length === 0 ? Effect.succeed("") : Effect.fail("was given an argument that is no option")
   }
   if (operands.length > 1) {
-    const hint = rest === undefined ? "" : `: ${rest.name} comes after \`--\`, as in \`contree-local ${rest.example}\``
+    const hint = rest === undefined ? "" : `: ${apart(rest)}`
     return Effect.fail(`takes one ${operand.name}${hint}`)
   }
   const missing = `needs ${/^[AEIO]/.test(operand.name) ? "an" : "a"} ${operand.name}`
@@ -243,7 +248,10 @@ export const parse = <O extends Shape>(spec: Spec<O>, argv: ReadonlyArray<string
   Effect.gen(function*() {
     const { own, rest } = Argv.split(argv)
     const given = Object.values(spec.options)
-    const { operands, options } = yield* Argv.normalize(own, new Map(given.map(({ kind, name }) => [name, kind])))
+    const { operands, options } = yield* Either.mapLeft(
+      Argv.normalize(own, new Map(given.map(({ kind, name }) => [name, kind]))),
+      (why) => spec.rest !== undefined && rest === undefined ? `${why}; ${apart(spec.rest)}` : why
+    )
     const all = Options.all(
       Object.fromEntries(Object.entries(spec.options).map(([key, { options }]) => [key, options]))
     )

@@ -18,7 +18,8 @@ import * as Stores from "./Stores.js"
 import * as Terminal from "./Terminal.js"
 import * as Text from "./Text.js"
 
-const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
+const counted = (count: number, one: string, many: string): ReadonlyArray<string> =>
+  count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]
 
 /**
  * What went, in a line.
@@ -29,12 +30,13 @@ const counted = (count: number, one: string, many: string): string => `${count} 
 export const report = (collected: Collected, dryRun: boolean): string => {
   const { blobs, bytes, files, images, layers, operations } = collected
   const parts = [
-    counted(images, "image", "images"),
-    counted(layers, "layer", "layers"),
-    counted(operations, "operation", "operations"),
-    counted(files, "uploaded file", "uploaded files"),
-    counted(blobs, "blob of a registry", "blobs of registries")
+    ...counted(images, "image", "images"),
+    ...counted(layers, "layer", "layers"),
+    ...counted(operations, "operation", "operations"),
+    ...counted(files, "uploaded file", "uploaded files"),
+    ...counted(blobs, "blob of a registry", "blobs of registries")
   ]
+  if (parts.length === 0) return `nothing ${dryRun ? "would go" : "to remove"}\n`
   return `${dryRun ? "would remove" : "removed"} ${parts.join(", ")}: up to ${Text.bytes(bytes)}\n`
 }
 

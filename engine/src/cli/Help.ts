@@ -7,7 +7,11 @@ import type { Shape, Spec } from "./Args.js"
 import type { Look } from "./Terminal.js"
 import * as Text from "./Text.js"
 
-const width = 80
+const widest = 80
+/** the columns of the terminal may be too few to put anything beside a name */
+const narrowest = 40
+
+const widthOf = (look: Pick<Look, "width">): number => Math.max(narrowest, Math.min(widest, look.width))
 
 /**
  * The command line in one line.
@@ -23,8 +27,11 @@ export const usage = <O extends Shape>({ name, operand, rest }: Spec<O>): string
   ].join(" ")
 
 /** Two columns, the second one broken where the line ends; long ones of the first have a line of their own. */
-const list = (items: ReadonlyArray<readonly [string, string]>, paint: Look["paint"]): ReadonlyArray<string> => {
-  const column = Math.min(26, Math.max(...items.map(([name]) => name.length)) + 4)
+const list = (
+  items: ReadonlyArray<readonly [string, string]>,
+  { paint, width }: Pick<Look, "paint" | "width">
+): ReadonlyArray<string> => {
+  const column = Math.min(Math.floor(width / 3), Math.max(...items.map(([name]) => name.length)) + 4)
   return items.flatMap(([name, text]) => {
     const lines = Text.wrap(text, width - column)
     const first = paint("name", name) + " ".repeat(Math.max(2, column - 2 - name.length))
@@ -51,7 +58,10 @@ const block = (title: string, lines: ReadonlyArray<string>, paint: Look["paint"]
  * @since 0.1.0
  * @category rendering
  */
-export const ofCommand = <O extends Shape>(spec: Spec<O>, { paint }: Pick<Look, "paint">): string => {
+export const ofCommand = <O extends Shape>(spec: Spec<O>, look: Pick<Look, "paint" | "width">): string => {
+  const { paint } = look
+  const width = widthOf(look)
+  const shape = { paint, width }
   const options = Object.values(spec.options).map(({ help, name, value }) => [`${name} ${value}`.trim(), help] as const)
   const interrupted: ReadonlyArray<readonly [string, string]> = spec.name === "serve" || spec.exit !== undefined
     ? []
@@ -59,11 +69,11 @@ export const ofCommand = <O extends Shape>(spec: Spec<O>, { paint }: Pick<Look, 
   return [
     `${paint("strong", "Usage:")} ${usage(spec)}`,
     ...spec.about.flatMap((text) => ["", ...Text.wrap(text, width)]),
-    ...block("Options", list(options, paint), paint),
+    ...block("Options", list(options, shape), paint),
     ...(spec.operand === undefined
       ? []
-      : block("Argument", list([[spec.operand.name, spec.operand.help]], paint), paint)),
-    ...block("Exit codes", list([...codes, ...(spec.exit ?? interrupted)], paint), paint)
+      : block("Argument", list([[spec.operand.name, spec.operand.help]], shape), paint)),
+    ...block("Exit codes", list([...codes, ...(spec.exit ?? interrupted)], shape), paint)
   ].map((line) => `${line}\n`).join("")
 }
 
@@ -75,17 +85,20 @@ export const ofCommand = <O extends Shape>(spec: Spec<O>, { paint }: Pick<Look, 
  */
 export const ofAll = (
   specs: ReadonlyArray<{ readonly name: string; readonly summary: string }>,
-  { paint }: Pick<Look, "paint">
-): string =>
-  [
+  look: Pick<Look, "paint" | "width">
+): string => {
+  const { paint } = look
+  const shape = { paint, width: widthOf(look) }
+  return [
     `${paint("strong", "contree-local:")} ConTree sandboxes on this machine`,
     "",
     `${paint("strong", "Usage:")} contree-local COMMAND [options]`,
-    ...block("Commands", list(specs.map(({ name, summary }) => [name, summary] as const), paint), paint),
+    ...block("Commands", list(specs.map(({ name, summary }) => [name, summary] as const), shape), paint),
     ...block(
       "Options",
-      list([["--help", "this page, or after a command its own"], ["--version", "the version"]], paint),
+      list([["--help", "this page, or after a command its own"], ["--version", "the version"]], shape),
       paint
     ),
-    ...block("Exit codes", list([...codes, ["others", "`run` ends with that of its command"]], paint), paint)
+    ...block("Exit codes", list([...codes, ["others", "`run` ends with that of its command"]], shape), paint)
   ].map((line) => `${line}\n`).join("")
+}

@@ -42,9 +42,9 @@ export const table = (
     [
       { title: "ID" },
       { title: "TAGS", flexible: true },
-      { title: "AGE", align: "right" },
+      { title: "AGE", align: "right", spare: 1 },
       { title: "SIZE", align: "right" },
-      { title: "PARENT" },
+      { title: "PARENT", spare: 2 },
       { title: "MADE BY", flexible: true }
     ],
     images.map((image) => [

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
+import { EngineError } from "../EngineError.js"
 import * as Argv from "./Argv.js"
 import * as Commands from "./Commands.js"
 import * as Help from "./Help.js"
@@ -38,11 +39,15 @@ const helpOfAll = Effect.suspend(() =>
 const helpOf = ({ spec }: Commands.Command): Effect.Effect<number> =>
   Effect.suspend(() => Effect.as(Terminal.out(Help.ofCommand(spec, Terminal.look(process.stdout))), 0))
 
+const textOf = (failure: { readonly message: string }): string =>
+  // its reason is a name for programs
+  failure instanceof EngineError ? failure.description : failure.message
+
 /** In a line or two: whoever typed the command has no use for where in the program it was noticed. */
 const tellCause = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect<number> => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
   const defect = failure === undefined ? Cause.squash(cause) : undefined
-  const text = failure?.message ??
+  const text = (failure === undefined ? undefined : textOf(failure)) ??
     `this is a defect of contree-local: ${defect instanceof Error ? defect.message : String(defect)}`
   return Effect.as(Terminal.say(text.trim().split("\n").map(Text.oneLine).join("\n")), 1)
 }

@@ -21,11 +21,13 @@ export interface State {
   readonly totalLayers: number
 }
 
-const barWidth = 24
+const widestBar = 24
+/** one that is shorter says nothing */
+const shortestBar = 6
 
-const bar = (part: number): string => {
-  const full = Math.max(0, Math.min(barWidth, Math.round(part * barWidth)))
-  return `[${"#".repeat(full)}${"-".repeat(barWidth - full)}]`
+const bar = (part: number, width: number): string => {
+  const full = Math.max(0, Math.min(width, Math.round(part * width)))
+  return `[${"#".repeat(full)}${"-".repeat(width - full)}]`
 }
 
 const counts = ({ bytes, layers, phase, totalBytes, totalLayers }: State): readonly [part: number, text: string] => {
@@ -45,9 +47,13 @@ const counts = ({ bytes, layers, phase, totalBytes, totalLayers }: State): reado
  */
 export const line = (state: State, width: number): string => {
   const [part, text] = counts(state)
-  const words = [Text.pad(state.phase, "unpacking".length), ...(part < 0 ? [] : [bar(part)]), text]
+  const phase = Text.pad(state.phase, "unpacking".length)
   // a line that is full would make the terminal begin another one
-  return Text.cut(words.join("  ").trimEnd(), width - 1)
+  const room = width - 1
+  // the brackets, and what stands between the words; the text is worth more than the bar
+  const left = Math.min(widestBar, room - phase.length - text.length - "  []  ".length)
+  const words = [phase, ...(part < 0 || left < shortestBar ? [] : [bar(part, left)]), text]
+  return Text.cut(words.join("  ").trimEnd(), room)
 }
 
 /** What is said of a phase where nothing can be written over. */

@@ -44,17 +44,17 @@ export const table = (
     [
       { title: "ID" },
       { title: "STATUS" },
-      { title: "AGE", align: "right" },
-      { title: "TOOK", align: "right" },
-      { title: "PID", align: "right" },
-      { title: "IMAGE" },
+      { title: "AGE", align: "right", spare: 1 },
+      { title: "TOOK", align: "right", spare: 2 },
+      { title: "PID", align: "right", spare: 3 },
+      { title: "IMAGE", spare: 4 },
       { title: "WHAT", flexible: true }
     ],
     operations.map(({ createdAt, duration, error, id, image, pid, request, status }) => [
       short(id),
       status.toLowerCase(),
       Text.span(now.seconds - createdAt.seconds),
-      duration === null ? "-" : `${duration.toFixed(1)} s`,
+      duration === null ? "-" : Text.duration(duration),
       pid === null ? "-" : String(pid),
       image === null ? "-" : short(image),
       (request.kind === "run" ? request.text : `import ${request.text}`) + (error === null ? "" : ` (${error})`)

@@ -9,14 +9,22 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { readable } from "../box/ShellText.js"
-import type { EngineError } from "../EngineError.js"
+import { EngineError } from "../EngineError.js"
 import type { Address } from "../server/Server.js"
 import * as Start from "../server/Start.js"
 import type { Parsed } from "./Args.js"
 import * as Signals from "./Signals.js"
-import type * as Specs from "./Specs.js"
+import * as Specs from "./Specs.js"
 import * as Stores from "./Stores.js"
 import * as Terminal from "./Terminal.js"
+
+const names = {
+  host: Specs.serve.options.host.name,
+  port: Specs.serve.options.port.name,
+  token: Specs.serve.options.token.name,
+  localImages: Specs.serve.options.localImages.name,
+  insecureRegistries: Specs.serve.options.insecure.name
+}
 
 type Given = Parsed<(typeof Specs.serve)["options"]>["options"]
 
@@ -42,6 +50,16 @@ Ctrl-C ends it, and every run with it.
 `
 }
 
+/** An option by the name that it has here; some have none, and cannot be wrong. */
+const asTyped = (error: EngineError): EngineError =>
+  error.reason !== "InvalidOption" ? error : new EngineError({
+    reason: error.reason,
+    description: Object.entries(names).reduce(
+      (text, [name, typed]) => text.replace(`the option ${name} `, `the option ${typed} `),
+      error.description
+    )
+  })
+
 /**
  * Serves until SIGINT, SIGTERM or SIGHUP; then runs are stopped and nothing is left. The effect gives the exit code.
  *
@@ -63,7 +81,8 @@ export const main = ({ options }: { readonly options: Given }): Effect.Effect<nu
       insecureRegistries: options.insecure
     }).pipe(
       Effect.flatMap((address) => Terminal.out(announcement(address, store, options.json))),
-      Effect.zipRight(Effect.never)
+      Effect.zipRight(Effect.never),
+      Effect.mapError(asTyped)
     )
     yield* Effect.raceFirst(serving, Deferred.await(done))
     return 0

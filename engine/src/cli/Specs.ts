@@ -19,7 +19,7 @@ const insecure = Args.list(
 )
 const json = (what: string): Args.Given<boolean> => Args.flag("json", `${what} as JSON, for programs`)
 const tag = (help: string): Args.Given<string | undefined> =>
-  Args.text("tag", "TAG", help, Schema.is(Tag), "1 to 256 of A-Z a-z 0-9 _ - . : /")
+  Args.text("tag", "TAG", help, Schema.is(Tag), "1 to 256 characters of A-Z a-z 0-9 _ - . : /")
 
 const imageHelp = "an id or its beginning, or a tag, as `contree-local images` lists them"
 
@@ -176,6 +176,6 @@ export const serve = spec({
 export const doctor = spec({
   name: "doctor",
   summary: "can boxes run here? Says what to type when they cannot",
-  about: ["Tries everything that a box needs. 1: something is missing."],
+  about: ["Tries everything that a box needs, and says what to type for what is missing; then it ends with 1."],
   options: { store }
 })

@@ -14,11 +14,38 @@ export interface Column {
   readonly align?: "left" | "right" | undefined
   /** Gives way where the table is wider than the terminal: its longest cells are cut. */
   readonly flexible?: boolean | undefined
+  /** Left out where too little of those would be left, the highest first. Without it the column always stays. */
+  readonly spare?: number | undefined
 }
 
 /** no narrower than this, whatever the terminal is */
 const least = 8
+/** what still says something; where there is no room for it, other columns go */
+const comfortable = 14
 const gap = "  "
+
+const totalOf = (widths: ReadonlyArray<number>): number =>
+  widths.reduce((sum, each) => sum + each, 0) + gap.length * (widths.length - 1)
+
+/** The places of the columns that a terminal of this width has room for. */
+const shownOf = (
+  columns: ReadonlyArray<Column>,
+  natural: ReadonlyArray<number>,
+  width: number
+): ReadonlyArray<number> => {
+  const narrowest = (index: number): number => {
+    const own = natural[index] ?? 0
+    return columns[index]?.flexible === true ? Math.min(own, comfortable) : own
+  }
+  const spares = columns.flatMap(({ spare }, index) => spare === undefined ? [] : [{ index, spare }])
+    .sort((a, b) => b.spare - a.spare)
+  let shown = columns.map((_, index) => index)
+  for (const { index } of spares) {
+    if (totalOf(shown.map(narrowest)) <= width) break
+    shown = shown.filter((each) => each !== index)
+  }
+  return shown
+}
 
 /** The widest of those that give way lose a column each time, until all fits or none can. */
 const fit = (
@@ -27,8 +54,7 @@ const fit = (
   width: number
 ): ReadonlyArray<number> => {
   const widths = [...natural]
-  const total = (): number => widths.reduce((sum, each) => sum + each, 0) + gap.length * (widths.length - 1)
-  for (let over = total() - width; over > 0; over -= 1) {
+  for (let over = totalOf(widths) - width; over > 0; over -= 1) {
     const widest = columns.reduce<number | undefined>((found, { flexible }, index) => {
       const own = widths[index] ?? 0
       return flexible !== true || own <= least || (found !== undefined && (widths[found] ?? 0) >= own) ? found : index
@@ -50,17 +76,20 @@ export const render = (
   rows: ReadonlyArray<ReadonlyArray<string>>,
   options: { readonly width: number; readonly title?: ((text: string) => string) | undefined }
 ): string => {
-  const cells = rows.map((row) => columns.map((_, index) => Text.oneLine(row[index] ?? "")))
-  const titles = columns.map(({ title }) => title)
-  const natural = columns.map((_, index) =>
-    Math.max(...[titles, ...cells].map((row) => Text.columns(row[index] ?? "")))
+  const all = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map((_, at) => Text.oneLine(row[at] ?? "")))
+  ]
+  const natural = columns.map((_, at) => Math.max(...all.map((row) => Text.columns(row[at] ?? ""))))
+  const shown = shownOf(columns, natural, options.width)
+  const pick = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
+    shown.flatMap((at) => items[at] === undefined ? [] : [items[at]])
+  const widths = fit(pick(columns), pick(natural), options.width)
+  const aligns = pick(columns).map(({ align }) => align)
+  const [titles = "", ...lines] = all.map((row) =>
+    pick(row).map((cell, at) => Text.pad(Text.cut(cell, widths[at] ?? 0), widths[at] ?? 0, aligns[at])).join(gap)
+      .trimEnd()
   )
-  const widths = fit(columns, natural, options.width)
-  const line = (row: ReadonlyArray<string>): string =>
-    columns.map(({ align }, index) => {
-      const width = widths[index] ?? 0
-      return Text.pad(Text.cut(row[index] ?? "", width), width, align)
-    }).join(gap).trimEnd()
   const paint = options.title ?? ((text) => text)
-  return [paint(line(titles)), ...cells.map(line)].map((text) => `${text}\n`).join("")
+  return [paint(titles), ...lines].map((text) => `${text}\n`).join("")
 }

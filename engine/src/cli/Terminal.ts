@@ -23,7 +23,7 @@ export interface Look {
  */
 export type Style = keyof typeof styles
 
-const styles = { strong: "1", faint: "2", good: "32", name: "36", bad: "31" } as const
+const styles = { strong: "1", faint: "2", good: "32", warning: "33", name: "36", bad: "31" } as const
 
 const plain = (_: Style, text: string): string => text
 const colored = (style: Style, text: string): string => `\u001b[${styles[style]}m${text}\u001b[0m`

@@ -107,6 +107,17 @@ const spans: ReadonlyArray<readonly [name: string, seconds: number]> = [
 ]
 
 /**
+ * How long something took: a run may take a moment, or an hour.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const duration = (seconds: number): string => {
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`
+  return seconds < 119.95 ? `${seconds.toFixed(1)} s` : span(seconds)
+}
+
+/**
  * A span of time, roughly: in the largest unit that it has two of.
  *
  * @since 0.1.0

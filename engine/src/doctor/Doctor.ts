@@ -10,6 +10,7 @@ import { release } from "node:os"
 import type { Mode } from "../box/Chain.js"
 import * as Cgroups from "../box/Cgroups.js"
 import * as Tools from "../box/Tools.js"
+import * as Text from "../cli/Text.js"
 import { EngineError } from "../EngineError.js"
 import { makeFolders } from "../Folders.js"
 import { attemptError, firstLine, tryBox, tryNamespaces } from "./Attempts.js"
@@ -123,7 +124,7 @@ const processLimit = (mode: Mode, isBounded: boolean): Check =>
 
 const memoryLimit = (mode: Mode, isBounded: boolean, memoryBytes: number): Check =>
   isBounded
-    ? ok("memory limit", `${Math.floor(memoryBytes / 1024 ** 2)} MiB a box, by a cgroup (the option maxMemoryBytes)`)
+    ? ok("memory limit", `${Text.bytes(memoryBytes)} a box, by a cgroup (the option maxMemoryBytes)`)
     : {
       name: "memory limit",
       status: "warning",

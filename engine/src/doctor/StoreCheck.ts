@@ -12,6 +12,7 @@ import { dirname } from "node:path"
 import type { Mode } from "../box/Chain.js"
 import { mountOptions } from "../box/Chain.js"
 import type { Tools } from "../box/Tools.js"
+import * as Text from "../cli/Text.js"
 import { makeFolders } from "../Folders.js"
 import * as FileSystems from "../store/FileSystems.js"
 import { type AttemptError, attemptError, firstLine, inNamespaces, needsUserXattr, withScratch } from "./Attempts.js"
@@ -122,7 +123,7 @@ export const checkStore = (store: string, probe: string, mode: Mode, tools: Tool
     if (complaint !== undefined) {
       return failed(`an overlay on ${store} (${found.kind}) was refused: ${complaint}`, elsewhere)
     }
-    const free = `${(found.free / 1e9).toFixed(1)} GB free`
+    const free = `${Text.bytes(found.free)} free`
     return found.free < lowSpaceBytes
       ? {
         name: "store",

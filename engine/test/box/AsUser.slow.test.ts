@@ -9,5 +9,14 @@ describe("boxes of an ordinary user", () => {
   }
   it("run, stream and end as those of root do", async () => {
     expect(await passesAsUser(["box/Command", "box/Streams", "box/Ends"])).toContain("the end of a box")
-  }, 300_000)
+  }, 600_000)
+  it("withstand what those of root withstand", async () => {
+    const output = await passesAsUser(["security/Attacks"])
+    expect(output).toContain("reads a file of the host")
+    expect(output).toContain("forks without end")
+    console.log(/^attacks as an ordinary user.*$/m.exec(output)?.[0])
+  }, 600_000)
+  it("begin from images that an ordinary user imported", async () => {
+    expect(await passesAsUser(["oci/Unpack", "oci/Import"])).toContain("bring an image with its files")
+  }, 600_000)
 })

@@ -68,6 +68,8 @@ describe("what commands are given", () => {
     [["busybox"], "needs COMMAND [ARG...] after `--`"],
     [["busybox", "--"], "needs COMMAND [ARG...] after `--`"],
     [["busybox", "ls"], "takes one IMAGE: COMMAND [ARG...] comes after `--`"],
+    [["busybox", "ls", "-l"], "option `-l`; COMMAND [ARG...] comes after `--`, as in"],
+    [["busybox", "-l", "--", "ls"], "option `-l`"],
     [["--", "ls"], "needs an IMAGE"],
     [["--network", "bridge", "busybox", "--", "ls"], "none or host after `--network`"],
     [["--timeout", "0", "busybox", "--", "ls"], "a number from 1 to 3600"],

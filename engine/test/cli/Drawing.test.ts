@@ -53,6 +53,13 @@ describe("text", () => {
     [172_800, "2 d"],
     [63_115_200, "2 y"]
   ])("%d seconds are %s", (seconds, text) => expect(Text.span(seconds)).toBe(text))
+
+  it.each([
+    [0.0284, "28 ms"],
+    [0.9996, "1.0 s"],
+    [4.62, "4.6 s"],
+    [125, "2 min"]
+  ])("what took %d seconds took %s", (seconds, text) => expect(Text.duration(seconds)).toBe(text))
 })
 
 describe("a table", () => {
@@ -71,6 +78,23 @@ describe("a table", () => {
       rows.forEach(([id], index) => expect(lines[index + 1]!.startsWith(id)).toBe(true))
     }
   )
+
+  it("leaves out what can be spared before a line is longer than the terminal", () => {
+    const spare = [{ title: "ID" }, { title: "AGE", spare: 1 }, { title: "PID", spare: 2 }, {
+      title: "WHAT",
+      flexible: true
+    }]
+    const rows = [["12345678", "1 min", "100", "a long command line"]]
+    const titles = (width: number): string | undefined => Table.render(spare, rows, { width }).split("\n")[0]
+    expect([40, 36, 35, 31, 30].map((width) => titles(width)?.split(/ +/))).toEqual([
+      ["ID", "AGE", "PID", "WHAT"],
+      ["ID", "AGE", "PID", "WHAT"],
+      ["ID", "AGE", "WHAT"],
+      ["ID", "AGE", "WHAT"],
+      ["ID", "WHAT"]
+    ])
+    expect(Table.render(spare, rows, { width: 20 }).split("\n")[1]).toBe("12345678  a long co…")
+  })
 
   it("lines up", () => {
     expect(Table.render(columns, [["1", "a", "5", "x\ny"], ["22", "b, c", "1000", ""]], { width: Infinity })).toBe(
@@ -201,6 +225,12 @@ describe("progress", () => {
       "unpacking  [############------------]  layer 2 of 2"
     )
   })
+
+  it("gives up the bar rather than what it tells", () => {
+    const state = { phase: "fetching", bytes: 1024 ** 2, totalBytes: 4 * 1024 ** 2, layers: 0, totalLayers: 0 }
+    expect(Progress.line(state, 44)).toBe("fetching   [##------]  1.00 MiB of 4.00 MiB")
+    expect(Progress.line(state, 40)).toBe("fetching   1.00 MiB of 4.00 MiB")
+  })
 })
 
 describe("exit codes", () => {
@@ -223,9 +253,19 @@ describe("exit codes", () => {
 })
 
 describe("help", () => {
+  const wide = { ...plain, width: Number.POSITIVE_INFINITY }
+
+  it("is narrower where the terminal is", () => {
+    for (const { spec } of Commands.all) {
+      const lines = Help.ofCommand(spec, { ...plain, width: 50 }).split("\n").slice(1)
+      // a path stays whole
+      for (const line of lines) expect(/\s/.test(line.trim()) ? line.length : 0, line).toBeLessThanOrEqual(50)
+    }
+  })
+
   for (const { spec } of Commands.all) {
     it(`of ${spec.name} fits 80 columns and has every option`, () => {
-      const page = Help.ofCommand(spec, plain)
+      const page = Help.ofCommand(spec, wide)
       for (const line of page.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
       for (const { name } of Object.values(spec.options)) expect(page).toContain(`  ${name}`)
       expect(page).toMatch(/^Usage: contree-local \S+ \[options\]/)
@@ -234,7 +274,7 @@ describe("help", () => {
   }
 
   it("of all names all", () => {
-    const page = Help.ofAll(Commands.all.map(({ spec }) => spec), plain)
+    const page = Help.ofAll(Commands.all.map(({ spec }) => spec), wide)
     for (const { spec } of Commands.all) expect(page).toContain(`  ${spec.name} `)
     for (const line of page.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
   })

@@ -23,8 +23,10 @@ describe("contree-local gc", () => {
   it("says what went, or would go", () => {
     const collected = { images: 2, layers: 1, operations: 0, files: 1, blobs: 3, bytes: 0, damaged: [] }
     expect(Gc.report(collected, false)).toMatch(
-      /^removed 2 images, 1 layer, 0 operations, 1 uploaded file, 3 blobs of registries: up to 0 .*\n$/
+      /^removed 2 images, 1 layer, 1 uploaded file, 3 blobs of registries: up to 0 .*\n$/
     )
     expect(Gc.report(collected, true)).toMatch(/^would remove 2 images/)
+    const nothing = { images: 0, layers: 0, operations: 0, files: 0, blobs: 0, bytes: 0, damaged: [] }
+    expect(Gc.report(nothing, false)).toBe("nothing to remove\n")
   })
 })

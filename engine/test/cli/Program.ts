@@ -83,8 +83,10 @@ const startOf =
 export const makeContreeLocal = () => {
   const folder = bundleFolder()
   Fs.copyFileSync(resolve("engine/package.json"), `${folder}/package.json`)
-  const start = startOf(bundle("engine/src/bin.ts", folder))
+  const program = bundle("engine/src/bin.ts", folder)
+  const start = startOf(program)
   return {
+    program,
     start,
     /** to its end */
     contreeLocal: (args: ReadonlyArray<string>, options?: Options): Effect.Effect<Ended> =>

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import { dirname } from "node:path"
 import { make } from "../../src/box/Box.js"
+import * as Terminal from "../../src/cli/Terminal.js"
 import * as Doctor from "../../src/doctor/Doctor.js"
 import { onTestFinished } from "vitest"
 import { isRoot, removeFolder, temporaryFolder } from "../box/BoxFixture.js"
@@ -109,8 +110,10 @@ describe("what the doctor prints", () => {
     }
   ]
 
+  const plain = Terminal.look({ isTTY: true, columns: 60 }, { NO_COLOR: "1" })
+
   it("is aligned, wrapped, and ends with a verdict", () => {
-    const output = Doctor.render(checks, { color: false, width: 60 })
+    const output = Doctor.render(checks, plain)
     expect(output.split("\n").filter((line) => !line.includes("→")).every((line) => line.length <= 60)).toBe(true)
     const columns = output.split("\n").filter((line) => /[✓!✗]/.test(line)).map((line) =>
       /^ {2}. \S+( \S+)? +/.exec(line)?.[0].length
@@ -119,8 +122,11 @@ describe("what the doctor prints", () => {
     expect(output).toContain("→ apt-get install busybox-static\n")
     expect(output).toContain("Boxes cannot run here yet: one thing has to be fixed.")
     expect(output).not.toContain("\u001b")
-    expect(Doctor.render(checks.slice(0, 2), { color: true })).toContain("\u001b[33m!")
-    expect(Doctor.render(checks.slice(0, 2), { color: false })).toContain("Boxes run here, with one remark.")
-    expect(Doctor.render(checks.slice(0, 1), { color: false })).toContain("Boxes run here.")
+    expect(Doctor.render(checks.slice(0, 2), Terminal.look({ isTTY: true }, {}))).toContain("\u001b[33m!")
+    expect(Doctor.render(checks.slice(0, 2), plain)).toContain("Boxes run here, with one remark.")
+    expect(Doctor.render(checks.slice(0, 1), plain)).toContain("Boxes run here.")
+    const noTerminal = Doctor.render(checks, Terminal.look({}, {}))
+    expect(noTerminal).not.toContain("\u001b")
+    expect(Math.max(...noTerminal.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 })

@@ -133,10 +133,10 @@ describe("contree-local serve", () => {
       )
       const { port } = taken.address() as Net.AddressInfo
       const cases = [
-        [["--port", String(port), "--store", store], /ListenFailed: .*EADDRINUSE.*choose another/],
-        [["--store", "/dev/null/x"], /StoreUnusable: .*\/dev\/null\/x/],
-        [["--host", "0.0.0.0", "--store", store], /InvalidOption: .*token of your own/],
-        [["--host", "192.0.2.1", "--token", "t", "--store", store], /ListenFailed: .*no such address/]
+        [["--port", String(port), "--store", store], /^contree-local: listening on .*EADDRINUSE.*choose another/],
+        [["--store", "/dev/null/x"], /^contree-local: .*\/dev\/null\/x/],
+        [["--host", "0.0.0.0", "--store", store], /^contree-local: the option --host .*token of your own/],
+        [["--host", "192.0.2.1", "--token", "t", "--store", store], /^contree-local: .*no such address/]
       ] as const
       for (const [args, says] of cases) {
         const server = yield* start(contreeLocal, ["serve", "--json", ...args])
