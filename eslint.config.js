@@ -20,6 +20,7 @@ export default tseslint.config(
     "**/dist/",
     "docs/modules/",
     ".check/",
+    ".bench/",
     "coverage/",
     "test/house/fixtures/",
     "test/types/programs/",

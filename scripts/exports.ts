@@ -1,7 +1,7 @@
 /**
  * Keeps `exports` of package.json in step with src/index.ts: one deep entry for each `export * as X from ...`, listed
- * one by one, since a wildcard would publish every helper file for ever. Besides there is `./testing`, which programs do
- * not import but their tests do.
+ * one by one, since a wildcard would publish every helper file for ever. Besides there are `./node`, for
+ * programs on Node, and `./testing`, which programs do not import but their tests do.
  *
  *   tsx scripts/exports.ts           fails when they differ
  *   tsx scripts/exports.ts --write   mends package.json
@@ -31,6 +31,7 @@ export const exportsOf = (modules: ReadonlyMap<string, string>): Exports => ({
   ...Object.fromEntries(
     [...modules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, path]) => [`./${name}`, entry(path)])
   ),
+  "./node": entry("node/index"),
   "./testing": entry("testing"),
   "./internal/*": null,
   "./package.json": "./package.json"

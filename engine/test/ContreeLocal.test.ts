@@ -2,9 +2,20 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Redacted, Stream } from "effect"
 import { Command, ContreeApi, Images } from "effect-contree"
 import * as Fs from "node:fs"
+import * as Http from "node:http"
 import * as ContreeLocal from "../src/ContreeLocal.js"
 import { eventually } from "./box/BoxFixture.js"
 import * as Local from "./support/LocalEngine.js"
+
+/** the answer to who follows this operation, of which nothing has been read */
+const pausedLog = ({ token, url }: Local.Client, id: string): Promise<Http.IncomingMessage> =>
+  new Promise((resolve, reject) =>
+    Http.get(
+      `${url}/v1/operations/${id}/events?follow=1`,
+      { agent: false, headers: { authorization: `Bearer ${token}` } },
+      (answer) => resolve(answer.pause())
+    ).once("error", reject)
+  )
 
 describe("ContreeLocal.layer", () => {
   it.scopedLive("gives a program the SDK on an engine of its own", () =>
@@ -86,6 +97,33 @@ describe("ContreeLocal.layerServer", () => {
         expect(events.at(-1)!.type).toBe("completion")
         expect((await again.run({ command: "true" })).status).toBe("SUCCESS")
       })
+    }))
+
+  it.scopedLive("closes once a slow reader has had the end of its log, and does not wait for one that reads nothing", () =>
+    Effect.gen(function*() {
+      const store = yield* Local.storeFolder
+      const { client, close } = yield* Local.closable(store)
+      const ids = yield* Effect.promise(() =>
+        // more than all buffers between the two hold
+        Promise.all([0, 1].map(() =>
+          client.spawn({ command: "seq 1 1000000; sleep 100", shell: true, truncate_output_at: 8_000_000 })
+        ))
+      )
+      yield* Effect.forEach(ids, (id) =>
+        Effect.promise(() => client.call("GET", `/v1/operations/${id}/events`)).pipe(
+          Effect.repeat({ until: ({ text }) => text.length > 6_800_000 })
+        ))
+      const [slow, dead] = yield* Effect.promise(() => Promise.all(ids.map((id) => pausedLog(client, id))))
+      const closing = yield* Effect.fork(close)
+      // once nobody is let in any more
+      yield* Effect.promise(() => client.call("GET", "/v1/whoami")).pipe(Effect.forever, Effect.sandbox, Effect.ignore)
+      slow!.resume()
+      const text = yield* Effect.promise(() => slow!.toArray())
+      expect(slow!.complete).toBe(true)
+      expect(Local.eventsOf(Buffer.concat(text).toString()).at(-1)).toMatchObject({ type: "completion" })
+      yield* Fiber.join(closing)
+      const rest = yield* Effect.exit(Effect.tryPromise(() => dead!.toArray()))
+      expect([Exit.isFailure(rest), dead!.complete]).toEqual([true, false])
     }))
 
   it.scopedLive("closes while requests and starts are going on, and begins no run after", () =>

@@ -9,6 +9,7 @@ import type { ContreeLocal } from "contree-local"
 import { FaultProxy } from "contree-local"
 import { Cause, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Command, Contree, Errors, Images, Operations } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import type { Redacted } from "effect"
 import { engineOn } from "./Engines.js"
 
@@ -25,6 +26,7 @@ const printed = (): Buffer => {
 const expected = printed()
 
 const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
+  ["effect-contree/node", UndiciClient.layer],
   ["undici", NodeHttpClient.layerUndici],
   ["node", NodeHttpClient.layer],
   ["fetch", FetchHttpClient.layer]

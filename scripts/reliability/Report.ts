@@ -26,7 +26,7 @@ export const ofFaults = (verdicts: ReadonlyArray<Verdict>, seed: number): Readon
     row("succeeded where it must not", count(verdicts, ({ wrong }) => wrong === "success")),
     row("bytes lost, doubled or misplaced, or a wrong exit", count(verdicts, ({ wrong }) => wrong === "bytes")),
     row("an error without a type", count(verdicts, ({ wrong }) => wrong === "defect")),
-    row("still going on after three minutes", count(verdicts, ({ wrong }) => wrong === "hang")),
+    row("still going on after 15 minutes", count(verdicts, ({ wrong }) => wrong === "hang")),
     row("spawned twice", count(verdicts, ({ wrong }) => wrong === "spawns")),
     row("seconds: half / 99 of 100 / all within", [0.5, 0.99, 1].map((share) => percentile(times, share)).join(" / "))
   ]

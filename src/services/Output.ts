@@ -222,7 +222,7 @@ export const makeCaptured = (pieces: Iterable<Uint8Array>, truncated: boolean): 
  * @example
  * ```ts
  * import * as Output from "effect-contree/Output"
- * import type * as Stream from "effect/Stream"
+ * import * as Stream from "effect/Stream"
  *
  * const saved = Stream.make("hello").pipe(Stream.encodeText, Stream.run(Output.toFile("./hello.txt")))
  * ```

@@ -4,6 +4,7 @@ import { expect, layer } from "@effect/vitest"
 import { ContreeLocal } from "contree-local"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { Command, Contree, Errors, Ids, Images } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import { randomBytes } from "node:crypto"
 import { gzipSync } from "node:zlib"
 import { temporaryStore } from "../support/engine.js"
@@ -12,7 +13,8 @@ import { gzipProxy } from "../support/gzipProxy.js"
 const clients = {
   fetch: FetchHttpClient.layer,
   node: NodeHttpClient.layer,
-  undici: NodeHttpClient.layerUndici
+  undici: NodeHttpClient.layerUndici,
+  "effect-contree/node": UndiciClient.layer
 }
 
 const connections = [["as it is", false], ["every answer gzipped with a flush per chunk", true]] as const

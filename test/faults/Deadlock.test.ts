@@ -96,7 +96,7 @@ describe("what is read of a process never waits for what is not", () => {
 
 layer(engineLayer(), { excludeTestServices: true, timeout: "5 minutes" })("on the engine", (it) => {
   const size = 10 * 1024 * 1024
-  const both = Command.shell`head -c ${size} /dev/zero | tr '\\0' o; head -c ${size} /dev/zero | tr '\\0' e >&2`
+  const both = Command.shell`head -c ${size} /dev/zero | tr '\0' o; head -c ${size} /dev/zero | tr '\0' e >&2`
   const started = (use: (process: Process.Process) => Effect.Effect<void>, truncateOutputAt?: number) =>
     Effect.gen(function*() {
       const image = yield* (yield* Images.Images).use("busybox:latest")

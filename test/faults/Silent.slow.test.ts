@@ -4,6 +4,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import { ContreeLocal } from "contree-local"
 import { Effect } from "effect"
 import { Command } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import { temporaryStore } from "../support/engine.js"
 import { busybox, under } from "../support/underFaults.js"
 
@@ -16,6 +17,7 @@ if (process.env["CONTREE_TEST_SILENCE"] === "1") {
     (it) => {
       it.effect.each(
         [
+          ["effect-contree/node", UndiciClient.layer],
           ["undici", NodeHttpClient.layerUndici],
           ["node", NodeHttpClient.layer],
           ["fetch", FetchHttpClient.layer]
@@ -33,7 +35,7 @@ if (process.env["CONTREE_TEST_SILENCE"] === "1") {
     }
   )
 } else {
-  const reason = `it takes 3 times ${silence} s of real time: ask for it with CONTREE_TEST_SILENCE=1`
+  const reason = `it takes 4 times ${silence} s of real time: ask for it with CONTREE_TEST_SILENCE=1`
   console.log(`SKIPPED: a run that is silent for ${silence} s was not looked at: ${reason}`)
   describe(`a run that says nothing for ${silence} s`, () => {
     it.skip(`was not looked at: ${reason}`, () => undefined)

@@ -16,7 +16,7 @@ describe("exports", () => {
   it("has the fixed entries and one for each module", () => {
     assert.deepStrictEqual(
       Object.keys(right),
-      [".", "./Ids", "./Images", "./testing", "./internal/*", "./package.json"]
+      [".", "./Ids", "./Images", "./node", "./testing", "./internal/*", "./package.json"]
     )
     assert.strictEqual(right["./internal/*"], null)
     assert.strictEqual(

@@ -1,4 +1,4 @@
-/** The three clients a program may bring, and the SDK's API on each. */
+/** The clients a program may bring, and the SDK's API on each. */
 import { FetchHttpClient } from "@effect/platform"
 import type { HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
@@ -7,13 +7,15 @@ import type { Scope } from "effect"
 import * as ContreeApi from "effect-contree/ContreeApi"
 import * as ContreeConfig from "effect-contree/ContreeConfig"
 import * as ContreeHttp from "effect-contree/ContreeHttp"
+import { UndiciClient } from "effect-contree/node"
 
 export const token = "tok/en+Secret==0123456789"
 
 export const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
   ["fetch", FetchHttpClient.layer],
   ["node", NodeHttpClient.layer],
-  ["undici", NodeHttpClient.layerUndici]
+  ["undici", NodeHttpClient.layerUndici],
+  ["effect-contree/node", UndiciClient.layer]
 ]
 
 /** the API on a client, for as long as the scope lives */

@@ -104,7 +104,8 @@ export const openReader = (path: string): FifoReader => {
       })
     }),
     finish: () => {
-      if (ended || finished) return
+      // a socket that is destroyed has closed the descriptor, which may be another file's by now; its `close` is to come
+      if (ended || finished || socket?.destroyed === true) return
       ready.push(...readNow(fd))
       finished = true
       serve()

@@ -11,6 +11,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -161,7 +162,7 @@ const nodeServer = (idleMillis: number): Http.Server => {
     requestTimeout: 0,
     headersTimeout: Math.min(30_000, idleMillis),
     keepAliveTimeout: Math.min(60_000, idleMillis),
-    connectionsCheckingInterval: 5_000
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(idleMillis / 2))
   })
   server.setTimeout(idleMillis)
   server.on("clientError", refuseGarbage)
@@ -203,24 +204,33 @@ const boundDrain = (server: Http.Server): void => {
   })
 }
 
-// first no more are let in: one that came after the others were cut would keep the server from closing, unanswered
-const shut = (server: Http.Server): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    server.close(() => resume(Effect.void))
-    server.closeAllConnections()
+// by the machine's clock: whoever closes may hold Effect's still. Looked at, not timed out: a finalizer is not interrupted
+const untilIdle = (active: { count: number }, millis: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const end = performance.now() + millis
+    return Effect.sleep("2 millis").pipe(
+      Effect.repeat({ until: () => active.count === 0 || performance.now() > end }),
+      Effect.withClock(Clock.make())
+    )
   })
 
-const settled = (active: { count: number }): Effect.Effect<void> =>
-  Effect.sleep("2 millis").pipe(
-    Effect.repeat({ until: () => active.count === 0 }),
-    Effect.timeoutOption("5 seconds"),
-    // whoever closes may hold the clock still
-    Effect.withClock(Clock.make())
-  )
+/** how long whoever reads the end of a log may take for it, in milliseconds, before the connection is cut */
+const farewell = 2_000
+
+// first no more are let in: one that came after the others were cut would keep the server from closing, unanswered
+const shut = (server: Http.Server, active: { count: number }): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const closed = yield* Deferred.make<void>()
+    server.close(() => Deferred.unsafeDone(closed, Effect.void))
+    yield* untilIdle(active, farewell)
+    server.closeAllConnections()
+    yield* Deferred.await(closed)
+    yield* untilIdle(active, 5_000)
+  })
 
 /**
- * Listens until the scope closes; then every connection is cut and every handler is over. `ListenFailed` when the
- * interface gives no port.
+ * Listens until the scope closes; then what is being answered has two seconds to come to its end, every connection is
+ * cut, and every handler is over. `ListenFailed` when the interface gives no port.
  *
  * @since 0.1.0
  * @category constructors
@@ -237,7 +247,6 @@ export const start = (
     const server = yield* NodeHttpServer.make(() => node, { host, port: wanted }).pipe(
       Effect.mapError(({ cause }) => cannotListen(host, wanted, cause))
     )
-    yield* Effect.addFinalizer(() => Effect.zipRight(shut(node), settled(active)))
     boundDrain(node)
     const { address } = server
     const port = address._tag === "TcpAddress" ? address.port : 0
@@ -246,6 +255,8 @@ export const start = (
       // spans of the program around the engine are not for its insides
       Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)
     )
+    // before the handlers go: a request that comes meanwhile on a connection that is kept has its answer
+    yield* Effect.addFinalizer(() => shut(node, active))
     return {
       url: urlOf(host, port),
       token: Redacted.make(token)

@@ -7,7 +7,7 @@ import * as Local from "../support/LocalEngine.js"
 
 const nowhere = "01234567-89ab-4def-8123-456789abcdef"
 const mebibyte = 1024 * 1024
-const idleMillis = 5_000
+const idleMillis = 2_500
 const keepAliveMillis = 500
 
 const withEngine = (use: (engine: Local.Engine) => Promise<void>) =>

@@ -23,6 +23,8 @@ export const crash = async (options: {
   readonly store: string
   readonly boxes: number
   readonly afterMillis: number
+  /** the time counts from when so many operations have begun; default 0 */
+  readonly begun?: number | undefined
   /** it collects garbage too: its images are there afterwards, but not all of its operations */
   readonly collects?: boolean | undefined
   readonly wrap?: ReadonlyArray<string> | undefined
@@ -39,6 +41,7 @@ export const crash = async (options: {
   const operations: Array<string> = []
   const images = new Map<string, string>()
   let complaint = ""
+  let isReady = false
   child.stderr.on("data", (chunk: Buffer) => {
     complaint += chunk.toString()
   })
@@ -46,8 +49,9 @@ export const crash = async (options: {
     child.once("exit", () => fail(new Error(`the program ended by itself: ${complaint}`)))
     createInterface({ input: child.stdout }).on("line", (line) => {
       const [word, first = "", second = ""] = line.split(" ")
-      if (word === "ready") done()
+      if (word === "ready") isReady = true
       if (word === "operation") operations.push(first)
+      if (isReady && operations.length >= (options.begun ?? 0)) done()
       if (word === "image") images.set(first, second)
     })
   })

@@ -15,6 +15,7 @@ import { on, show } from "./Script.js"
  * @category errors
  */
 export class UnscriptedCommand extends Error {
+  /** @since 0.1.0 */
   override readonly name = "UnscriptedCommand"
   constructor(readonly command: Command.Command, image: string, cases: ReadonlyArray<Case>) {
     const scripted = cases.map((one, i) => `  ${i + 1}. ${one.label ?? "a case without a label"}`)

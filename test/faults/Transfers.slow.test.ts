@@ -5,6 +5,7 @@ import { ContreeLocal } from "contree-local"
 import type { FaultProxy } from "contree-local"
 import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import { Command, File, Files, Images, Operations } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import { inspect } from "node:util"
 import { eventually, processesWith, temporaryStore } from "../support/engine.js"
@@ -13,6 +14,7 @@ import { busybox, type Rules, settled, statuses, under } from "../support/underF
 const of = (seen: ReadonlyArray<FaultProxy.Seen>, route: FaultProxy.Route) => seen.filter((one) => one.route === route)
 
 const clients = [
+  ["effect-contree/node", UndiciClient.layer],
   ["undici", NodeHttpClient.layerUndici],
   ["node", NodeHttpClient.layer],
   ["fetch", FetchHttpClient.layer]

@@ -1,0 +1,169 @@
+/**
+ * An `HttpClient` for Node on undici's pools: no idle limits of its own, since the SDK has its clocks; no redirect
+ * followed; a body that is cut, or whose layer is closed while it is read, fails and never ends as if it were whole.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Exchange } from "./internal/Exchange.js"
+import type { Options as Gated } from "./internal/Gate.js"
+import { PoolResponse } from "./internal/PoolResponse.js"
+import { Pools } from "./internal/Pools.js"
+import { prepare } from "./internal/RequestBody.js"
+import type { Prepared } from "./internal/RequestBody.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * At most so many connections to one origin; what comes then waits for one. Default: no bound. Whoever follows a run
+   * holds a connection for as long as it lasts: with a bound, followers could keep a cancellation waiting.
+   */
+  readonly connections?: number | undefined
+  /** how long making a connection may take; default: 10 seconds */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+}
+
+/** in milliseconds; to undici, and so to Node's timers, 0 is no limit */
+const connectTimeoutOf = ({ connectTimeout = "10 seconds" }: Options): number => {
+  const millis = Duration.toMillis(connectTimeout)
+  return millis > 2 ** 31 - 1 ? 0 : Math.max(1, Math.ceil(millis))
+}
+
+const optionsOf = (
+  request: HttpClientRequest.HttpClientRequest,
+  url: URL,
+  { body, contentType }: Prepared,
+  exchange: Exchange
+): Gated => ({
+  origin: url.origin,
+  path: url.pathname + url.search,
+  method: request.method,
+  headers: contentType === undefined ? request.headers : { ...request.headers, "content-type": contentType },
+  body,
+  onGate: exchange.onGate
+})
+
+const send = (
+  pools: Pools,
+  request: HttpClientRequest.HttpClientRequest,
+  url: URL,
+  signal: AbortSignal,
+  prepared: Prepared
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> =>
+  Effect.async((resume) => {
+    const fail = (cause: unknown): void =>
+      resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
+    const stop = (): void => void prepared.stop?.()
+    const abort = (): void => exchange.abort()
+    const exchange = new Exchange({
+      onHead: (head) => resume(Effect.succeed(new PoolResponse(request, head, exchange))),
+      onFailure: fail,
+      onFinish: () => {
+        signal.removeEventListener("abort", abort)
+        stop()
+      }
+    })
+    signal.addEventListener("abort", abort)
+    try {
+      pools.of(url.origin).dispatch(optionsOf(request, url, prepared, exchange), exchange)
+    } catch (cause) {
+      stop()
+      fail(cause)
+    }
+    return Effect.suspend(() => {
+      abort()
+      // What makes the body may have something to put away.
+      return prepared.stop === undefined ? Effect.void : Effect.promise(prepared.stop)
+    })
+  })
+
+const execute = (pools: Pools): HttpClient.HttpClient =>
+  HttpClient.make((request, url, signal) =>
+    Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+      const prepared = prepare(request.body, runtime)
+      return prepared === undefined
+        ? Effect.fail(
+          new HttpClientError.RequestError({ request, reason: "Encode", description: "a body of an unknown kind" })
+        )
+        : send(pools, request, url, signal, prepared)
+    })
+  )
+
+/**
+ * A client for as long as the scope lives. When it closes, its connections are destroyed: requests under way fail, and
+ * so do bodies that have not come to their end.
+ *
+ * @example
+ * ```ts
+ * import { UndiciClient } from "effect-contree/node"
+ * import { Effect } from "effect"
+ *
+ * export const status = Effect.scoped(Effect.gen(function*() {
+ *   const client = yield* UndiciClient.make({ connectTimeout: "2 seconds" })
+ *   return (yield* client.get("http://127.0.0.1:8080/v1/whoami")).status
+ * }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        new Pools({
+          connections: options.connections ?? null,
+          connectTimeout: connectTimeoutOf(options)
+        })
+      ),
+      (pools) => Effect.promise(() => pools.destroy())
+    ),
+    execute
+  )
+
+/**
+ * With options; see `make`.
+ *
+ * @example
+ * ```ts
+ * import { Contree } from "effect-contree"
+ * import { UndiciClient } from "effect-contree/node"
+ * import { Layer } from "effect"
+ *
+ * export const Live = Contree.layerEnv.pipe(
+ *   Layer.provide(UndiciClient.layerOptions({ connectTimeout: "2 seconds" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOptions = (options: Options): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.scoped(HttpClient.HttpClient, make(options))
+
+/**
+ * What `Contree.layer*` wants on Node.
+ *
+ * @example
+ * ```ts
+ * import { Contree } from "effect-contree"
+ * import { UndiciClient } from "effect-contree/node"
+ * import { Layer } from "effect"
+ *
+ * export const Live = Contree.layerEnv.pipe(Layer.provide(UndiciClient.layer))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<HttpClient.HttpClient> = layerOptions({})
