@@ -249,3 +249,14 @@ export const processesOn = (store: string, operations: ReadonlyArray<string> = [
     const marked = ["cmdline", "cwd", "mountinfo"].some((name) => marks.some((mark) => read(name).includes(mark)))
     return marked ? [`process ${pid}: ${read("cmdline").replaceAll("\0", " ").slice(0, 200)}`] : []
   })
+
+/** All operations of a status, page by page. */
+export const everyOperation = async (client: Client, status: string): Promise<ReadonlyArray<Json>> => {
+  const limit = 1_000
+  const all: Array<Json> = []
+  for (;;) {
+    const { json } = await client.call("GET", `/v1/operations?status=${status}&limit=${limit}&offset=${all.length}`)
+    all.push(...json)
+    if (json.length < limit) return all
+  }
+}
