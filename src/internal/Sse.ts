@@ -107,6 +107,10 @@ export class Decoder {
         if (!text.startsWith("event:", start)) break
         this.event = valueOf(text, start + 6, end)
         return false
+      case 105: // i
+        if (!text.startsWith("id:", start)) break
+        this.field("id", valueOf(text, start + 3, end))
+        return false
       case 58: // a comment
         return this.data === undefined
     }
