@@ -76,7 +76,7 @@ export const alone = (row: string, contestant: string, { quick, server }: Settin
 export type Contestants<K extends string> = { readonly [N in K]: () => Promise<number> | number }
 
 /**
- * Each in turn, and in another order each round, so that no one always runs on a warm machine or after the same other.
+ * Each in turn, and in another order each round, so that no one always runs after the same other.
  * The first round is not counted: in it code is compiled and connections are made.
  */
 export const contest = async <K extends string>(
@@ -86,9 +86,9 @@ export const contest = async <K extends string>(
   const names = Object.keys(contestants) as Array<K>
   const values = new Map<K, Array<number>>(names.map((name) => [name, []]))
   for (let round = -1; round < rounds; round++) {
+    collectGarbage()
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(turn + round + names.length) % names.length]!
-      collectGarbage()
       const value = await contestants[name]()
       if (round >= 0) values.get(name)!.push(value)
     }

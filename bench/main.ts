@@ -40,9 +40,13 @@ const compile = (): Promise<unknown> => {
   })
 }
 
+/** A collection of garbage that is asked for would else throw compiled code away, that of who rests most of all. */
 const measure = (name: string, quick: boolean): Promise<ReadonlyArray<Metric>> =>
   new Promise((resolve, reject) => {
-    const child = fork(`${out}/row.js`, [name, ...(quick ? ["--quick"] : [])], { execArgv: ["--expose-gc"], cwd: root })
+    const child = fork(`${out}/row.js`, [name, ...(quick ? ["--quick"] : [])], {
+      execArgv: ["--expose-gc", "--no-flush-bytecode"],
+      cwd: root
+    })
     let metrics: ReadonlyArray<Metric> | undefined
     child.on("message", (message: ReadonlyArray<Metric>) => {
       metrics = message

@@ -90,7 +90,7 @@ const against = async (settings: Settings, run: () => Promise<unknown>, by: () =
   const turns = (measure: (work: () => Promise<unknown>) => Promise<number>) =>
     contest(Object.fromEntries(Object.entries(contestants).map(([name, work]) => [name, () => measure(work)])), rounds)
   const about = { name: "engine", ours: "contree-local", limit: "bare bwrap" }
-  const several = quick ? 2 : 5
+  const several = quick ? 1 : 5
   const count = quick ? 16 : 64
   const latency = await turns((work) => once(() => atOnce(several, 1, work)).then((time) => time / several))
   const rate = await turns((work) => perSecond(count, () => atOnce(count, 16, work)))

@@ -26,12 +26,21 @@ const collectInto = (response: HttpClientResponse.HttpClientResponse, into: Read
       Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.void)
     )
 
+/** A body that says how long it is, and means what it says: compressed, it may be of any length. */
+const isWithin = ({ headers }: HttpClientResponse.HttpClientResponse, limit: number): boolean => {
+  const length = headers["content-length"]
+  return length !== undefined && /^[1-9]\d{0,8}$/.test(length) && Number(length) <= limit &&
+    headers["content-encoding"] === undefined
+}
+
 /** the whole as text; `undefined` when it is longer than `limit` bytes */
 export const text = (
   response: HttpClientResponse.HttpClientResponse,
   limit: number
 ): Effect.Effect<string | undefined, HttpClientError.ResponseError> =>
   Effect.suspend(() => {
+    // Of a hundred bytes a stream costs more than the rest of the exchange.
+    if (isWithin(response, limit)) return response.text
     const read: Read = { parts: [], size: 0 }
     return Effect.map(
       collectInto(response, read, limit),

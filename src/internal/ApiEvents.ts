@@ -2,19 +2,19 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Take from "effect/Take"
 import { EventStreamError } from "../schemas/Errors.js"
-import * as Event from "../schemas/Event.js"
+import type * as Event from "../schemas/Event.js"
 import type { OperationId } from "../schemas/Ids.js"
 import { issuesOf } from "./ApiErrors.js"
+import { decode } from "./EventEnvelope.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
+import { type Pull, toStream } from "./Pull.js"
 import * as Sse from "./Sse.js"
 import * as SseRetry from "./SseRetry.js"
-
-const decode = Schema.decodeUnknownEither(Event.OperationEvent)
 
 export interface Source {
   readonly method: string
@@ -54,32 +54,67 @@ const eventOf = (frame: Sse.Frame, source: Source): Either.Either<Event.Operatio
   })
 }
 
-type EventTake = Take.Take<Event.OperationEvent, EventStreamError>
+/** what one connection has said so far */
+interface Read {
+  readonly decoder: Sse.Decoder
+  /** why no more can be read; what came before it is handed out first */
+  broken?: EventStreamError
+}
 
-/** the events before a broken one are handed out before it fails */
-const takesOf = (frames: Chunk.Chunk<Sse.Frame>, source: Source): Chunk.Chunk<EventTake> => {
+const tooLong = (source: Source): EventStreamError =>
+  broken(source, `one event is longer than ${Sse.maxFrameBytes} bytes`, false)
+
+const eventsOf = (chunk: Chunk.Chunk<Uint8Array>, read: Read, source: Source): Array<Event.OperationEvent> => {
   const events: Array<Event.OperationEvent> = []
-  for (const frame of frames) {
+  const frames = Either.try(() => Chunk.toReadonlyArray(chunk).flatMap((bytes) => read.decoder.push(bytes)))
+  if (Either.isLeft(frames)) {
+    read.broken = tooLong(source)
+    return events
+  }
+  for (const frame of frames.right) {
     const event = eventOf(frame, source)
     if (Either.isLeft(event)) {
-      const failed: EventTake = Take.fail(event.left)
-      return Chunk.make<[EventTake, EventTake]>(Take.chunk(Chunk.unsafeFromArray(events)), failed)
+      read.broken = event.left
+      return events
     }
     events.push(event.right)
   }
-  return events.length === 0 ? Chunk.empty() : Chunk.of<EventTake>(Take.chunk(Chunk.unsafeFromArray(events)))
+  return events
 }
 
-export const events = <E>(
-  bytes: Stream.Stream<Uint8Array, E>,
+/** tells when the server says how long to wait before the next connection, each time it says something else */
+const telling = (read: Read, tell: ((millis: number) => void) | undefined): () => void => {
+  let told: number | undefined
+  return () => {
+    const { retryMillis } = read.decoder
+    if (retryMillis === undefined || retryMillis === told) return
+    told = retryMillis
+    tell?.(retryMillis)
+  }
+}
+
+const decoded = <E>(
+  bytes: Pull<Uint8Array, E>,
+  source: Source,
+  tell: ((millis: number) => void) | undefined
+): Pull<Event.OperationEvent, E | EventStreamError> => {
+  const read: Read = { decoder: new Sse.Decoder() }
+  const inform = telling(read, tell)
+  const pull: Pull<Event.OperationEvent, E | EventStreamError> = Effect.suspend(() =>
+    read.broken !== undefined ? Effect.fail(Option.some(read.broken)) : Effect.flatMap(bytes, (chunk) => {
+      const events = eventsOf(chunk, read, source)
+      inform()
+      return events.length === 0 ? pull : Effect.succeed(Chunk.unsafeFromArray(events))
+    })
+  )
+  return pull
+}
+
+/** the events of a connection that `open` makes, once it is made */
+export const events = <E, E2>(
+  open: Effect.Effect<Pull<Uint8Array, E>, E2, Scope>,
   source: Source
-): Stream.Stream<Event.OperationEvent, E | EventStreamError> =>
-  Stream.unwrap(Effect.map(SseRetry.observer, (tell) => Sse.frames(bytes, Sse.maxFrameBytes, tell))).pipe(
-    Stream.mapError((error: E | Sse.FrameTooLarge): E | EventStreamError =>
-      error instanceof Sse.FrameTooLarge
-        ? broken(source, `one event is longer than ${error.limit} bytes`, false)
-        : error
-    ),
-    Stream.mapChunks((frames) => takesOf(frames, source)),
-    Stream.flattenTake
+): Stream.Stream<Event.OperationEvent, E | E2 | EventStreamError> =>
+  Stream.unwrapScoped(
+    Effect.zipWith(open, SseRetry.observer, (bytes, tell) => toStream(decoded(bytes, source, tell)))
   )

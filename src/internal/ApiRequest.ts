@@ -2,6 +2,7 @@
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -21,6 +22,7 @@ import * as ApiPath from "./ApiPath.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
 import * as Insistence from "./Insistence.js"
+import * as Pull from "./Pull.js"
 import { retried } from "./Retry.js"
 
 /** what all requests share */
@@ -264,6 +266,32 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
     })
   ))
 
+/** The chunks of an open answer; it fails when not one comes for the idle timeout. */
+const pulled = <X extends Extra>(
+  wiring: Wiring,
+  { asked, response }: Opened
+): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, never, Scope.Scope> => {
+  const idle = {
+    duration: wiring.idleTimeout,
+    onTimeout: () => Option.some(ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"))
+  }
+  // Some clients call no body at all an error.
+  const said = Option.flatMap((error: HttpClientError.ResponseError) =>
+    error.reason === "EmptyBody" ? Option.none() : Option.some(ApiErrors.fromHttp(asked, wiring.scrub)(error))
+  )
+  return Effect.map(
+    Stream.toPull(response.stream),
+    (pull) => Effect.timeoutFail(Effect.mapError(pull, said), idle)
+  )
+}
+
+/** the same of an answer that is still to come */
+export const chunks = <X extends Extra>(
+  wiring: Wiring,
+  call: Call<X>
+): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, StatusError<X>, Scope.Scope> =>
+  Effect.flatMap(open(wiring, call), (opened) => pulled<X>(wiring, opened))
+
 /** the bytes of an answer as they come; it fails when not one comes for the idle timeout */
 export const bytes = <X extends Extra, E = never>(
   wiring: Wiring,
@@ -273,18 +301,7 @@ export const bytes = <X extends Extra, E = never>(
     opened: Opened
   ) => Stream.Stream<Uint8Array, StatusError<X> | E> = (body) => body
 ): Stream.Stream<Uint8Array, StatusError<X> | E> =>
-  Stream.unwrapScoped(Effect.map(open(wiring, call), (opened) => {
-    const { asked, response } = opened
-    const body: Stream.Stream<Uint8Array, StatusError<X>> = response.stream.pipe(
-      Stream.catchAll((error) =>
-        error.reason === "EmptyBody"
-          ? Stream.empty
-          : Stream.fail(ApiErrors.fromHttp(asked, wiring.scrub)(error))
-      ),
-      Stream.timeoutFail(
-        () => ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"),
-        wiring.idleTimeout
-      )
-    )
-    return check(body, opened)
-  }))
+  Stream.unwrapScoped(
+    Effect.flatMap(open(wiring, call), (opened) =>
+      Effect.map(pulled<X>(wiring, opened), (pull) => check(Pull.toStream(pull), opened)))
+  )

@@ -1,6 +1,6 @@
 /** One connection to a log, read as far as it is good. */
 import * as Chunk from "effect/Chunk"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Errors from "../schemas/Errors.js"
@@ -8,6 +8,7 @@ import type * as Event from "../schemas/Event.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { ConnectionError, Who } from "./FollowErrors.js"
 import { judge, type State } from "./FollowState.js"
+import { type Pull, toStream } from "./Pull.js"
 import * as SseRetry from "./SseRetry.js"
 
 export type Connection = Stream.Stream<Event.OperationEvent, ConnectionError>
@@ -31,19 +32,16 @@ export const query = (state: State, follow: boolean): { readonly follow?: boolea
   return { ...(follow ? { follow } : {}), ...(last === undefined ? {} : { lastEventId: last }) }
 }
 
-/** `undefined`: this connection has nothing more that we want, and is closed before another byte of it is read */
-type Item = Event.OperationEvent | undefined
-
-const isEvent = (item: Item): item is Event.OperationEvent => item !== undefined
-
 const misplaced = (who: Who, description: string, retryable: boolean): Errors.EventStreamError =>
   new Errors.EventStreamError({ method: who.method, operationId: who.operationId, retryable, description })
 
 /** Events that are new, in order; the last one ends the stream, and so does a gap, as a break. */
 export const take = (source: Source, state: State, connection: Connection): Stream.Stream<Event.OperationEvent> => {
   let isComplete = false
-  const read = (events: Chunk.Chunk<Event.OperationEvent>): Chunk.Chunk<Item> => {
-    const items: Array<Item> = []
+  /** there is nothing more here that we want: the connection is closed before another byte of it is read */
+  let isDone = false
+  const read = (events: Chunk.Chunk<Event.OperationEvent>): Array<Event.OperationEvent> => {
+    const items: Array<Event.OperationEvent> = []
     for (const event of events) {
       const next = (state.progress.lastId() ?? -1) + 1
       const verdict = judge(state, event)
@@ -63,20 +61,32 @@ export const take = (source: Source, state: State, connection: Connection): Stre
         isComplete = true
         state.phase = { _tag: "Ended" }
       } else continue
-      items.push(undefined)
+      isDone = true
       break
     }
-    return Chunk.unsafeFromArray(items)
+    return items
   }
-  return SseRetry.observed(connection, (millis) => {
+  const ended = Effect.fail(Option.none())
+  const checked = (pull: Pull<Event.OperationEvent, ConnectionError>): Pull<Event.OperationEvent, never> => {
+    const next: Pull<Event.OperationEvent, never> = Effect.suspend(() =>
+      isDone ? ended : Effect.matchEffect(pull, {
+        onFailure: (error) => {
+          // what breaks after the end has lost nothing
+          if (Option.isSome(error) && !isComplete) state.phase = { _tag: "Broken", error }
+          return ended
+        },
+        onSuccess: (events) => {
+          const items = read(events)
+          return items.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(items))
+        }
+      })
+    )
+    return next
+  }
+  const tell = (millis: number): void => {
     state.retryMillis = millis
-  }).pipe(
-    Stream.mapChunks(read),
-    Stream.takeWhile(isEvent),
-    Stream.catchAll((error) => {
-      // what breaks after the end has lost nothing
-      if (!isComplete) state.phase = { _tag: "Broken", error: Option.some(error) }
-      return Stream.empty
-    })
+  }
+  return Stream.unwrapScoped(
+    Effect.map(Effect.zipRight(SseRetry.observing(tell), Stream.toPull(connection)), (pull) => toStream(checked(pull)))
   )
 }

@@ -81,7 +81,8 @@ export interface Hasher {
   readonly hex: () => string
 }
 
-export const make = (): Hasher => {
+/** without any help */
+export const portable = (): Hasher => {
   const state = start.slice()
   /** the block that is not full yet */
   const rest = new Uint8Array(64)
@@ -122,6 +123,15 @@ export const make = (): Hasher => {
     }
   }
 }
+
+let current: () => Hasher = portable
+
+/** Wherever there is a faster one that gives the same digests: it is used from now on. */
+export const provide = (make: () => Hasher): void => {
+  current = make
+}
+
+export const make = (): Hasher => current()
 
 /** of a whole that is in memory */
 export const hex = (bytes: Uint8Array): string => {

@@ -6,6 +6,7 @@ import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { Unfinished } from "./Unfinished.js"
 
 export interface Frame {
   /** the last id seen up to here: it stays until another comes */
@@ -32,38 +33,6 @@ const endOfLine = (bytes: Uint8Array, from: number, lf: number, cr: number): { l
   return { lf: nextLf, cr: nextCr, at }
 }
 
-/**
- * What there is of a line whose end has not come: one buffer that doubles, so that each byte is copied three times at
- * most, and a server that sends byte by byte costs one buffer and not one object for each.
- */
-class Unfinished {
-  private buffer = new Uint8Array(0)
-  length = 0
-
-  add(bytes: Uint8Array): void {
-    const length = this.length + bytes.length
-    if (length > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(256, length, this.buffer.length * 2))
-      grown.set(this.bytes())
-      this.buffer = grown
-    }
-    this.buffer.set(bytes, this.length)
-    this.length = length
-  }
-
-  bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length)
-  }
-
-  clear(): void {
-    this.length = 0
-    // one long line is no reason to keep its room for ever
-    if (this.buffer.length > maxKeptBytes) this.buffer = new Uint8Array(0)
-  }
-}
-
-const maxKeptBytes = 64 * 1024
-
 /** the state of one connection; `push` throws `FrameTooLarge` */
 export class Decoder {
   /** when the server wants us back after a break: its last `retry:` */
@@ -71,17 +40,85 @@ export class Decoder {
   // A line is decoded when it is whole: no character of UTF-8 contains the bytes of LF or CR.
   private readonly utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
   private readonly unfinished = new Unfinished()
+  /** of the lines of this frame, without their ends */
   private frameBytes = 0
   private afterCr = false
   private isFirst = true
   private id = ""
   private event = ""
-  private data: Array<string> = []
+  private data: string | undefined
 
   constructor(private readonly limit: number = maxFrameBytes) {}
 
   push(bytes: Uint8Array): Array<Frame> {
     const frames: Array<Frame> = []
+    const end = bytes.lastIndexOf(LF)
+    // Near the limit each line is counted before it is looked at.
+    const isSimple = end !== -1 && !this.isFirst && !this.afterCr &&
+      this.frameBytes + bytes.length <= this.limit && bytes.indexOf(CR) === -1
+    if (!isSimple) {
+      this.byLines(bytes, frames)
+      return frames
+    }
+    let from = 0
+    if (this.unfinished.length > 0) {
+      from = bytes.indexOf(LF) + 1
+      this.frameBytes += from - 1
+      this.line(this.decode(bytes.subarray(0, from - 1)), frames)
+    }
+    if (from <= end) this.wholeLines(bytes, from, end + 1, frames)
+    this.keep(bytes, end + 1)
+    return frames
+  }
+
+  /** Many lines at once: one text is made of them, and cut. */
+  private wholeLines(bytes: Uint8Array, from: number, to: number, frames: Array<Frame>): void {
+    const text = this.utf8.decode(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+    let start = 0
+    /** where the frame began that has no end yet, and how many lines of it there are */
+    let begun = 0
+    let lines = 0
+    let isBegunHere = false
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+      lines++
+      if (this.plainLine(text, start, end, frames)) {
+        begun = end + 1
+        lines = 0
+        isBegunHere = true
+      }
+      start = end + 1
+    }
+    const size = text.length === to - from ? text.length - begun : utf8Length(text, begun)
+    this.frameBytes = (isBegunHere ? 0 : this.frameBytes) + size - lines
+  }
+
+  /** Does what is counted begin anew after it? */
+  private plainLine(text: string, start: number, end: number, frames: Array<Frame>): boolean {
+    if (start === end) {
+      this.dispatch(frames)
+      return true
+    }
+    switch (text.charCodeAt(start)) {
+      case 100: // d
+        if (!text.startsWith("data:", start)) break
+        this.append(valueOf(text, start + 5, end))
+        return false
+      case 101: // e
+        if (!text.startsWith("event:", start)) break
+        this.event = valueOf(text, start + 6, end)
+        return false
+      case 105: // i
+        if (!text.startsWith("id:", start)) break
+        this.field("id", valueOf(text, start + 3, end))
+        return false
+      case 58: // a comment
+        return this.data === undefined
+    }
+    this.line(text.slice(start, end), frames)
+    return false
+  }
+
+  private byLines(bytes: Uint8Array, frames: Array<Frame>): void {
     let from = 0
     if (this.afterCr && bytes.length > 0) {
       this.afterCr = false
@@ -99,11 +136,14 @@ export class Decoder {
         else if (bytes[from] === LF) from++
       }
     }
-    if (from < bytes.length) {
-      this.count(bytes.length - from)
-      this.unfinished.add(bytes.subarray(from))
-    }
-    return frames
+    this.keep(bytes, from)
+  }
+
+  /** what has no end yet */
+  private keep(bytes: Uint8Array, from: number): void {
+    if (from >= bytes.length) return
+    this.count(bytes.length - from)
+    this.unfinished.add(from === 0 ? bytes : bytes.subarray(from))
   }
 
   private count(bytes: number): void {
@@ -121,9 +161,7 @@ export class Decoder {
   private decode(last: Uint8Array): string {
     if (this.unfinished.length === 0) return this.utf8.decode(last)
     this.unfinished.add(last)
-    const text = this.utf8.decode(this.unfinished.bytes())
-    this.unfinished.clear()
-    return text
+    return this.utf8.decode(this.unfinished.take())
   }
 
   private line(line: string, frames: Array<Frame>): void {
@@ -131,18 +169,17 @@ export class Decoder {
     const colon = line.indexOf(":")
     if (colon === 0) {
       // Keep-alives between two frames belong to neither.
-      if (this.data.length === 0) this.frameBytes = 0
+      if (this.data === undefined) this.frameBytes = 0
       return
     }
     const field = colon === -1 ? line : line.slice(0, colon)
-    const rest = colon === -1 ? "" : line.slice(colon + 1)
-    this.field(field, rest.startsWith(" ") ? rest.slice(1) : rest)
+    this.field(field, colon === -1 ? "" : valueOf(line, colon + 1, line.length))
   }
 
   private field(field: string, value: string): void {
     switch (field) {
       case "data":
-        this.data.push(value)
+        this.append(value)
         return
       case "event":
         this.event = value
@@ -157,16 +194,27 @@ export class Decoder {
     }
   }
 
+  private append(value: string): void {
+    this.data = this.data === undefined ? value : `${this.data}\n${value}`
+  }
+
   private dispatch(frames: Array<Frame>): void {
-    if (this.data.length > 0) {
-      const event = this.event === "" ? "message" : this.event
-      frames.push({ id: this.id, event, data: this.data.join("\n") })
-      this.data = []
+    if (this.data !== undefined) {
+      frames.push({ id: this.id, event: this.event === "" ? "message" : this.event, data: this.data })
+      this.data = undefined
     }
     this.event = ""
     this.frameBytes = 0
   }
 }
+
+const encoder = new TextEncoder()
+
+const utf8Length = (text: string, from: number): number => encoder.encode(text.slice(from)).length
+
+/** one space after the colon belongs to neither side */
+const valueOf = (line: string, from: number, to: number): string =>
+  line.slice(line.charCodeAt(from) === 32 ? from + 1 : from, to)
 
 /**
  * the frames of a stream of bytes; an unterminated last one is dropped. The stream may be run twice. `onRetry` is told

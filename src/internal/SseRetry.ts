@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as GlobalValue from "effect/GlobalValue"
-import * as Stream from "effect/Stream"
+import type { Scope } from "effect/Scope"
 
 type Tell = (millis: number) => void
 
@@ -14,9 +14,8 @@ const current = GlobalValue.globalValue(
   () => FiberRef.unsafeMake<Tell | undefined>(undefined)
 )
 
-/** `tell` hears what the connections within say, in milliseconds. */
-export const observed = <A, E, R>(self: Stream.Stream<A, E, R>, tell: Tell): Stream.Stream<A, E, R> =>
-  Stream.unwrapScoped(Effect.as(Effect.locallyScoped(current, tell), self))
+/** As long as the scope is open, `tell` hears what the connections say, in milliseconds. */
+export const observing = (tell: Tell): Effect.Effect<void, never, Scope> => Effect.locallyScoped(current, tell)
 
 /** Who wants to hear it, if anybody does. */
 export const observer: Effect.Effect<Tell | undefined> = FiberRef.get(current)

@@ -35,7 +35,12 @@ const daysIn = (year: number, month: number): number => {
   return [4, 6, 9, 11].includes(month) ? 30 : 31
 }
 
-const parse = (text: string): Timestamp | undefined => {
+/**
+ * Nothing when it is none.
+ *
+ * @internal
+ */
+export const parse = (text: string): Timestamp | undefined => {
   const match = pattern.exec(text)
   if (match === null) return undefined
   const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match

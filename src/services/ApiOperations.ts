@@ -91,7 +91,7 @@ export const make = (wiring: Wiring): Operations => ({
 
   operationEvents: (id: Ids.OperationId, query: EventsQuery = {}) => {
     const method = nameOf("operationEvents")
-    const bytes = ApiRequest.bytes(wiring, {
+    const chunks = ApiRequest.chunks(wiring, {
       method,
       verb: "GET",
       path: ["operations", ApiPath.operation(id), "events"],
@@ -106,7 +106,7 @@ export const make = (wiring: Wiring): Operations => ({
       once: true,
       timeout: wiring.idleTimeout
     })
-    return events(bytes, { method, operationId: id, scrub: wiring.scrub }).pipe(
+    return events(chunks, { method, operationId: id, scrub: wiring.scrub }).pipe(
       tracedStream(wiring, "operationEvents", { "operation.id": id, spid: query.spid })
     )
   }

@@ -8,9 +8,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { concat } from "../internal/Bytes.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
+import * as Pull from "../internal/Pull.js"
 import { preview } from "../internal/RunPreview.js"
 import { tail, tailLimit, tailText } from "../internal/RunTail.js"
 import * as Errors from "../schemas/Errors.js"
@@ -152,10 +152,9 @@ export const capture = <I extends Image, E>(options: {
     const begun = yield* Clock.currentTimeMillis
     const stdout = collector(taken?.stdout === true)
     const stderr = collector(taken?.stderr === true)
-    yield* Stream.runForEachChunk(views.items(() => true), (chunk) =>
-      Effect.sync(() => {
-        for (const item of chunk) (item.stream === "stdout" ? stdout : stderr).add(item)
-      }))
+    yield* Pull.forEachChunk(views.items(() => true), (chunk) => {
+      for (const item of chunk) (item.stream === "stdout" ? stdout : stderr).add(item)
+    })
     const ending = yield* Effect.catchTag(views.ending, "FailedOperationError", (error) =>
       Effect.fail(withTails(error, { stdoutTail: stdout.finish(false).tail, stderrTail: stderr.finish(false).tail })))
     const { operation } = ending

@@ -325,7 +325,10 @@ describe("when to come back", () => {
       const api = yield* apiOn(stub(stream).layer, "http://service.test")
       const heard: Array<number> = []
       const events = api.operationEvents(Ids.OperationId.make(uuid(1)))
-      yield* Stream.runDrain(SseRetry.observed(events, (millis) => heard.push(millis)))
+      yield* Effect.scoped(Effect.zipRight(
+        SseRetry.observing((millis) => heard.push(millis)),
+        Stream.runDrain(events)
+      ))
       expect(heard).toEqual([300])
       // nobody who does not ask hears it
       yield* Stream.runDrain(events)

@@ -2,16 +2,25 @@ import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { createHash } from "node:crypto"
 import * as Sha256 from "../../src/internal/Sha256.js"
+import * as NativeSha256 from "../../src/node/internal/NativeSha256.js"
 
 const reference = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 /** bytes that differ from their neighbours */
 const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 131 + (i >> 8)) & 255)
 
-describe("SHA-256", () => {
+const makers = [["of our own", Sha256.portable], ["of Node", NativeSha256.make]] as const
+
+describe.each(makers)("SHA-256 %s", (_, make) => {
+  const hexOf = (bytes: Uint8Array): string => {
+    const hasher = make()
+    hasher.update(bytes)
+    return hasher.hex()
+  }
+
   it("every length around the borders of blocks", () => {
     for (let length = 0; length <= 400; length++) {
-      expect([length, Sha256.hex(pattern(length))]).toEqual([length, reference(pattern(length))])
+      expect([length, hexOf(pattern(length))]).toEqual([length, reference(pattern(length))])
     }
   })
 
@@ -23,7 +32,7 @@ describe("SHA-256", () => {
       (bytes, sizes, offset) => {
         const whole = new Uint8Array(bytes.length + offset + 3)
         whole.set(bytes, offset)
-        const hasher = Sha256.make()
+        const hasher = make()
         let at = 0
         for (const size of [...sizes, bytes.length]) {
           const piece = whole.subarray(offset + at, offset + Math.min(bytes.length, at + size))
@@ -40,7 +49,7 @@ describe("SHA-256", () => {
   })
 
   it("two at once do not meet", () => {
-    const [a, b] = [Sha256.make(), Sha256.make()]
+    const [a, b] = [make(), make()]
     for (let i = 0; i < 50; i++) {
       a.update(pattern(i))
       b.update(pattern(2 * i + 1))

@@ -188,6 +188,31 @@ describe("Sse", () => {
       expect(Chunk.size(yield* Stream.runCollect(Sse.frames(many, 100)))).toBe(50)
     }))
 
+  it.prop(
+    "counts the bytes of a frame's lines, however they come, and of nothing else",
+    [
+      fc.array(fc.array(fc.constantFrom("data: xxxx", "data: é漢", "id: 1", "event: y", "z"), { maxLength: 5 })),
+      fc.array(fc.nat()),
+      fc.integer({ min: 1, max: 40 })
+    ],
+    ([frames, cuts, limit]) => {
+      // a comment between them belongs to none
+      const bytes = bytesOf(frames.map((lines) => [...lines, "", ": and so on", ""].join("\n")).join("\n"))
+      const isOver = frames.some((lines) => lines.reduce((sum, line) => sum + bytesOf(line).length, 0) > limit) ||
+        (frames.length > 0 && limit < 11)
+      const decoder = new Sse.Decoder(limit)
+      let failed = false
+      try {
+        for (const chunk of cutAt(bytes, cuts)) decoder.push(chunk)
+      } catch (error) {
+        expect(error).toBeInstanceOf(Sse.FrameTooLarge)
+        failed = true
+      }
+      expect(failed).toBe(isOver)
+    },
+    { fastCheck: { numRuns: 1000 } }
+  )
+
   it("knows how soon the server wants to be asked again: digits alone, bounded, the last one", () => {
     const retryOf = (text: string) => read([bytesOf(text)]).retryMillis
     expect(retryOf("data: x\n\n")).toBeUndefined()

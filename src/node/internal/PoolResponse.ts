@@ -6,6 +6,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
@@ -15,6 +16,7 @@ import { concat } from "../../internal/Bytes.js"
 import type { Exchange, Head } from "./Exchange.js"
 
 type Failure = HttpClientError.ResponseError
+type Body = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, Failure>
 
 /** Resumed when there is something to see, and not before the present event of the socket is dealt with whole. */
 const waited = (exchange: Exchange): Effect.Effect<void> =>
@@ -58,18 +60,20 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
     return Stream.suspend(() => {
       if (this.isTaken) return Stream.fail(this.failed(undefined, "the body was read already"))
       this.isTaken = true
-      return Stream.ensuring(Stream.repeatEffectChunkOption(this.pull), Effect.sync(() => this.exchange.abort()))
+      return Stream.fromChannel(Channel.ensuring(this.body, Effect.sync(() => this.exchange.abort())))
     })
   }
 
   /** All that came, as one chunk; then the failure, if there is one: what came before it is good. */
-  private readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Failure>> = Effect.suspend(() => {
+  private readonly body: Body = Channel.suspend(() => {
     const { exchange } = this
-    if (!exchange.isEmpty) return Effect.succeed(Chunk.unsafeFromArray(exchange.take()))
-    if (!exchange.isOver) return Effect.zipRight(waited(exchange), this.pull)
-    return Effect.fail(
-      exchange.failure === undefined ? Option.none() : Option.some(this.failed(exchange.failure.cause))
-    )
+    if (!exchange.isEmpty) {
+      const chunk = Channel.write(Chunk.unsafeFromArray(exchange.take()))
+      // Mostly the end is known by then.
+      return exchange.isOver && exchange.failure === undefined ? chunk : Channel.flatMap(chunk, () => this.body)
+    }
+    if (!exchange.isOver) return Channel.flatMap(Channel.fromEffect(waited(exchange)), () => this.body)
+    return exchange.failure === undefined ? Channel.void : Channel.fail(this.failed(exchange.failure.cause))
   })
 
   private readonly bytes: Effect.Effect<Uint8Array, Failure> = Effect.suspend(() => {
