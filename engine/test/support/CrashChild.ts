@@ -26,17 +26,20 @@ const scripts = [
 /** With a tag each, so that no collection takes them. */
 const newTag = (): string => `crash-${randomUUID()}`
 
-/** The operation itself may be collected before its image is asked for: then nothing is said of it. */
+/** The operation itself, or its image, may be collected before the image has a tag: then nothing is said of it. */
 const tell = async (client: Client, operation: string): Promise<void> => {
   const found: string | null | undefined = (await client.ended(operation)).result_image_uuid
   if (found === null || found === undefined) return
-  const { body } = await client.call("GET", `/v1/inspect/${found}/archive?path=/f`)
+  const tagged = await client.call("PATCH", `/v1/images/${found}/tag`, { body: { tag: newTag() } })
+  if (tagged.status === 404) return
+  const { body, status } = await client.call("GET", `/v1/inspect/${found}/archive?path=/f`)
+  if (tagged.status !== 200 || status !== 200) throw new Error(`${tagged.status} and ${status} for ${found}`)
   say("image", found, createHash("sha256").update(body).digest("hex"))
 }
 
 const loop = async (client: Client, index: number): Promise<void> => {
   for (let round = 0;; round++) {
-    const id = await client.spawn({ command: scripts[(index + round) % 4]!, shell: true, tag: newTag() })
+    const id = await client.spawn({ command: scripts[(index + round) % 4]!, shell: true })
     say("operation", id)
     if ((index + round) % 4 !== 3) {
       await new Promise((resolve) => setTimeout(resolve, 40))
