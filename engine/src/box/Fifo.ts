@@ -105,7 +105,8 @@ export const openReader = (path: string): FifoReader => {
     }),
     finish: () => {
       if (ended || finished) return
-      ready.push(...readNow(fd))
+      // Closed, though it was not told yet: its number may be another file's by now, the log's for one.
+      if (socket?.destroyed !== true) ready.push(...readNow(fd))
       finished = true
       serve()
       flow()
