@@ -4,7 +4,9 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { chmodSync, lstatSync, renameSync, rmdirSync, unlinkSync } from "node:fs"
 import type { Database } from "./Database.js"
@@ -44,6 +46,9 @@ const quick = (path: string): boolean => {
   return lstatSync(path, { throwIfNoEntry: false }) === undefined
 }
 
+/** Who is being killed may still make something in there, and is gone in a moment. */
+const whileTheyDie = Schedule.spaced("20 millis").pipe(Schedule.intersect(Schedule.recurs(10)))
+
 /**
  * Removes an entry of `tmp` and all below, whatever its names, modes and owners.
  *
@@ -58,6 +63,9 @@ export const remove = (path: string): Effect.Effect<void, StoreError.StoreError>
         { cwd: "/" }
       )
     ),
+    Effect.retry(whileTheyDie),
+    // whoever closes may hold the clock still
+    Effect.withClock(Clock.make()),
     Effect.asVoid
   )
 

@@ -81,7 +81,9 @@ layer(Local.layer({ idleMillis: 2000, keepAliveMillis: 250, maxUploadBytes: 100_
         await Promise.all(stuck.map((bytes) => raw(engine.port, bytes)))
         expect((await engine.call("GET", "/v1/files")).json).toEqual({ files: [] })
         expect((await engine.call("GET", "/v1/operations")).json).toEqual([])
-        expect(Local.traces(engine.store).filter((trace) => trace.startsWith("tmp/"))).toEqual([])
+        // the client sees the end of its connection before the server has put everything away
+        const left = () => Local.traces(engine.store).filter((trace) => trace.startsWith("tmp/"))
+        await Effect.runPromise(eventually("nothing is left", () => left().length === 0))
       }))
 
     it.effect("that break in the middle of an upload leave no file", () =>
