@@ -27,6 +27,14 @@ if [ "$(id -u)" -ne 0 ]; then
   echo "debootstrap needs root: sudo $0 $*" >&2
   exit 1
 fi
+home=
+if [ "${SUDO_UID:-0}" -ne 0 ]; then
+  home=$(getent passwd "$SUDO_UID" | cut -d: -f6) || true
+  [ -n "$home" ] || [ -n "${TAR:-}" ] || {
+    echo "uid $SUDO_UID has no home here, so there is no store to put the image into: run this as root without SUDO_UID, or with TAR=FILE" >&2
+    exit 1
+  }
+fi
 
 work=$(mktemp -d)
 root=$work/debian-$suite
@@ -63,7 +71,6 @@ if [ "${SUDO_UID:-0}" -ne 0 ]; then
   pack "$root.tar"
   chmod 755 "$work"
   source=tar:$root.tar
-  home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
   as=(setpriv --reuid "$SUDO_UID" --regid "$SUDO_GID" --init-groups env HOME="$home")
 fi
 "${as[@]}" "${local[@]}" import "$source" --tag "$tag" ${STORE:+--store "$STORE"}

@@ -1,32 +1,13 @@
-import { FetchHttpClient, HttpClient } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
+import { HttpClient } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
 import { ContreeLocal } from "contree-local"
-import type { FaultProxy } from "contree-local"
-import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
+import { Chunk, Effect, Fiber, Stream } from "effect"
 import { Command, File, Files, Images, Operations } from "effect-contree"
-import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import { inspect } from "node:util"
 import { eventually, processesWith, temporaryStore } from "../support/engine.js"
-import { busybox, type Rules, settled, statuses, under } from "../support/underFaults.js"
-
-const of = (seen: ReadonlyArray<FaultProxy.Seen>, route: FaultProxy.Route) => seen.filter((one) => one.route === route)
-
-const clients = [
-  ["effect-contree/node", UndiciClient.layer],
-  ["undici", NodeHttpClient.layerUndici],
-  ["node", NodeHttpClient.layer],
-  ["fetch", FetchHttpClient.layer]
-] as const
-
-/** what no compression makes smaller, and no pipe holds */
-const size = 300_000
-const written = Effect.flatMap(busybox, (image) =>
-  Effect.map(
-    image.run(Command.shell`seq 1 100000 | head -c ${size} > /big`, { disposable: false, check: true }),
-    (result) => result.image
-  ))
+import { clients, type Fault, neverWhole, of, size, spawnsAnsweredInPart, written } from "../support/transfers.js"
+import { busybox, settled, statuses, under } from "../support/underFaults.js"
 
 layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServices: true, timeout: "5 minutes" })(
   "under faults",
@@ -67,32 +48,13 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
 
     // -------------------------------------------------------------------------------------------------------------- spawn
 
-    it.effect.each<readonly [string, Rules[number]["fault"]]>([
+    it.effect.each<readonly [string, Fault]>([
       ["cut", { _tag: "Cut", bytes: 5, how: "reset" }],
       ["closed", { _tag: "Cut", bytes: 5, how: "close" }],
-      ["stalled", { _tag: "Stall", bytes: 5 }],
       ["cut inside its gzip", { _tag: "TruncateGzip", bytes: 5 }]
     ])(
       "an answer to a spawn that is %s has named the run: it goes on, and an interruption ends it",
-      ([, fault]) =>
-        Effect.gen(function*() {
-          const before = (yield* statuses).length
-          yield* under([{ route: "spawn", nth: 0, fault }, { route: "spawn", nth: 1, fault }], () =>
-            Effect.gen(function*() {
-              const image = yield* busybox
-              expect((yield* image.run(Command.exec("echo", ["there"]))).stdout.text).toBe("there\n")
-              const seconds = `7${before}`
-              const mark = `sleep ${seconds}`
-              const fiber = yield* Effect.fork(image.run(Command.exec("sleep", [seconds])))
-              const running = Effect.sync(() =>
-                processesWith(mark)
-              )
-              yield* eventually(running, (all) => all.length > 0)
-              expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
-              expect(yield* eventually(running, (all) => all.length === 0)).toEqual([])
-            }))
-          expect((yield* settled(before + 2)).slice(0, 2)).toEqual(["Cancelled", "Success"])
-        })
+      ([, fault]) => spawnsAnsweredInPart(fault)
     )
 
     // ------------------------------------------------------------------------------------------------------------- uploads
@@ -118,58 +80,14 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
         expect(failed).toMatchObject({ _tag: "TransportError", retryable: "unknown" })
       }))
 
-    it.effect("an upload that breaks, or meets a server that says nothing, fails and leaves no file", () =>
-      Effect.gen(function*() {
-        const faults: Rules[number]["fault"][] = [{ _tag: "ResetAfterBody" }, { _tag: "Refuse" }, { _tag: "HalfOpen" }]
-        yield* under(
-          faults.map((fault, nth): Rules[number] => ({ route: "upload", nth, fault })),
-          () =>
-            Effect.gen(function*() {
-              const files = yield* Files.Files
-              for (const _ of faults) {
-                const bytes = randomBytes(size)
-                const sha256 = createHash("sha256").update(bytes).digest("hex")
-                const error = yield* Effect.flip(files.upload(File.stream(Stream.make(bytes))))
-                expect(error).toMatchObject({ _tag: "TransportError" })
-                expect(yield* Effect.flip(files.get(sha256))).toMatchObject({ _tag: "NotFoundError" })
-              }
-            }),
-          { idleTimeout: "4 seconds", requestTimeout: "4 seconds" }
-        )
-      }))
-
     // ----------------------------------------------------------------------------------------------------------- downloads
 
-    it.effect.each(clients)(
-      "over %s a file that stalls, stays away or is cut never reads as whole",
-      ([, client]) =>
-        Effect.gen(function*() {
-          const image = yield* under([], () => written)
-          const id = image.id.value
-          const faults: Rules[number]["fault"][] = [
-            { _tag: "Stall", bytes: 70_000 },
-            { _tag: "HalfOpen" },
-            { _tag: "Cut", bytes: 70_000, how: "close" },
-            { _tag: "Cut", bytes: 70_000, how: "reset" },
-            { _tag: "TruncateGzip", bytes: 70_000 }
-          ]
-          yield* under(
-            // reads are asked for again until the first byte has come: one that never answers is asked for once
-            faults.map((fault, nth): Rules[number] => ({ route: "download", nth, fault })),
-            (proxy) =>
-              Effect.gen(function*() {
-                const handle = yield* (yield* Images.Images).use(id)
-                for (const _ of faults) {
-                  expect(yield* Effect.flip(handle.read("/big"))).toMatchObject({ _tag: "TransportError" })
-                }
-                const whole = yield* handle.read("/big")
-                expect(whole.length).toBe(size)
-                expect(of(yield* proxy.seen, "download").length).toBe(faults.length + 1)
-              }),
-            { client, idleTimeout: "2 seconds", requestTimeout: "4 seconds" }
-          )
-        })
-    )
+    it.effect.each(clients)("over %s a file that is cut never reads as whole", ([, client]) =>
+      neverWhole(client, [
+        { _tag: "Cut", bytes: 70_000, how: "close" },
+        { _tag: "Cut", bytes: 70_000, how: "reset" },
+        { _tag: "TruncateGzip", bytes: 70_000 }
+      ]))
 
     it.effect("a download that is refused or told to wait before its first byte comes whole", () =>
       Effect.gen(function*() {
@@ -192,7 +110,7 @@ layer(ContreeLocal.layerServer({ store: temporaryStore() }), { excludeTestServic
     it.effect("a cancellation gets through all that is not the end of the line, and leaves nothing running", () =>
       Effect.gen(function*() {
         const before = (yield* statuses).length
-        const faults: Rules[number]["fault"][] = [
+        const faults: Fault[] = [
           { _tag: "Refuse" },
           { _tag: "Status", status: 503 },
           { _tag: "DropAnswer" },
