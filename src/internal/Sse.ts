@@ -88,8 +88,9 @@ export class Decoder {
       }
       start = end + 1
     }
-    const size = text.length === to - from ? text.length - begun : utf8Length(text, begun)
-    this.frameBytes = (isBegunHere ? 0 : this.frameBytes) + size - lines
+    // A character is never shorter in bytes: where the lengths are one, so are the places.
+    if (isBegunHere && text.length !== to - from) begun = afterLine(bytes, to, lines) - from
+    this.frameBytes = (isBegunHere ? 0 : this.frameBytes) + to - from - begun - lines
   }
 
   /** Does what is counted begin anew after it? */
@@ -208,9 +209,15 @@ export class Decoder {
   }
 }
 
-const encoder = new TextEncoder()
-
-const utf8Length = (text: string, from: number): number => encoder.encode(text.slice(from)).length
+/**
+ * Where the last `lines` lines before `to` begin, of more. Looked for in the bytes: what is no UTF-8 is longer or shorter
+ * in its text.
+ */
+const afterLine = (bytes: Uint8Array, to: number, lines: number): number => {
+  let end = to - 1
+  for (let left = lines; left > 0; left--) end = bytes.lastIndexOf(LF, end - 1)
+  return end + 1
+}
 
 /** one space after the colon belongs to neither side */
 const valueOf = (line: string, from: number, to: number): string =>
