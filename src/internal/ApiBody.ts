@@ -26,10 +26,16 @@ const collectInto = (response: HttpClientResponse.HttpClientResponse, into: Read
       Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.void)
     )
 
-/** A body that says how long it is, and means what it says: compressed, it may be of any length. */
-const isWithin = ({ headers }: HttpClientResponse.HttpClientResponse, limit: number): boolean => {
+/** of a body that is read without counting */
+const maxShort = 64 * 1024
+
+/**
+ * A body that says how long it is, and means what it says: compressed, it may be of any length. A browser hides that of
+ * an answer from another origin, so only what is short is believed.
+ */
+const isShort = ({ headers }: HttpClientResponse.HttpClientResponse, limit: number): boolean => {
   const length = headers["content-length"]
-  return length !== undefined && /^[1-9]\d{0,8}$/.test(length) && Number(length) <= limit &&
+  return length !== undefined && /^[1-9]\d{0,8}$/.test(length) && Number(length) <= Math.min(limit, maxShort) &&
     headers["content-encoding"] === undefined
 }
 
@@ -40,7 +46,7 @@ export const text = (
 ): Effect.Effect<string | undefined, HttpClientError.ResponseError> =>
   Effect.suspend(() => {
     // Of a hundred bytes a stream costs more than the rest of the exchange.
-    if (isWithin(response, limit)) return response.text
+    if (isShort(response, limit)) return response.text
     const read: Read = { parts: [], size: 0 }
     return Effect.map(
       collectInto(response, read, limit),

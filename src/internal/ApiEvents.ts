@@ -66,12 +66,12 @@ const tooLong = (source: Source): EventStreamError =>
 
 const eventsOf = (chunk: Chunk.Chunk<Uint8Array>, read: Read, source: Source): Array<Event.OperationEvent> => {
   const events: Array<Event.OperationEvent> = []
-  const frames = Either.try(() => Chunk.toReadonlyArray(chunk).flatMap((bytes) => read.decoder.push(bytes)))
-  if (Either.isLeft(frames)) {
-    read.broken = tooLong(source)
-    return events
-  }
-  for (const frame of frames.right) {
+  const frames: Array<Sse.Frame> = []
+  // What is too long comes after the frames that are whole.
+  const pushed = Either.try(() => {
+    for (const bytes of chunk) read.decoder.push(bytes, frames)
+  })
+  for (const frame of frames) {
     const event = eventOf(frame, source)
     if (Either.isLeft(event)) {
       read.broken = event.left
@@ -79,6 +79,7 @@ const eventsOf = (chunk: Chunk.Chunk<Uint8Array>, read: Read, source: Source): A
     }
     events.push(event.right)
   }
+  if (Either.isLeft(pushed)) read.broken = tooLong(source)
   return events
 }
 

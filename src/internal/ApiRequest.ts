@@ -2,18 +2,15 @@
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 import type * as Errors from "../schemas/Errors.js"
 import * as ApiBody from "./ApiBody.js"
 import * as ApiErrors from "./ApiErrors.js"
@@ -22,7 +19,6 @@ import * as ApiPath from "./ApiPath.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
 import * as Insistence from "./Insistence.js"
-import * as Pull from "./Pull.js"
 import { retried } from "./Retry.js"
 
 /** what all requests share */
@@ -53,12 +49,12 @@ export interface Call<X extends Extra> extends ApiPath.Target {
   readonly once?: boolean | undefined
 }
 
-type Response = HttpClientResponse.HttpClientResponse
+export type Response = HttpClientResponse.HttpClientResponse
 
 /** anything longer is no answer of this API: the largest are lists of 1000 and two outputs of 10 MiB in base64 */
 const maxJson = 128 * 1024 * 1024
 
-const isOk = (status: number): boolean => status >= 200 && status < 300
+export const isOk = (status: number): boolean => status >= 200 && status < 300
 
 interface Prepared {
   readonly asked: Asked
@@ -98,7 +94,7 @@ type Read<X extends Extra, A> = (
   asked: Asked
 ) => Effect.Effect<A, StatusError<X>, Scope.Scope>
 
-const attempt = <X extends Extra, A>(
+export const attempt = <X extends Extra, A>(
   wiring: Wiring,
   call: Call<X>,
   accepts: (status: number) => boolean,
@@ -122,7 +118,7 @@ const attempt = <X extends Extra, A>(
     })
   })
 
-const again =
+export const again =
   <X extends Extra>(wiring: Wiring, call: Call<X>) =>
   <A, R>(self: Effect.Effect<A, StatusError<X>, R>): Effect.Effect<A, StatusError<X>, R> => {
     if (call.once === true) return self
@@ -242,66 +238,4 @@ export const location = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect
     call,
     (response) => Effect.as(Effect.ignore(ApiBody.drain(response)), response.headers["location"] ?? ""),
     (status) => status === 302
-  )
-
-/** an open answer: the status is known to be good, the body is still to be read */
-interface Opened {
-  readonly asked: Asked
-  readonly response: Response
-}
-
-/** each try has its own scope, closed when it fails; that of the last one ends with the caller's */
-const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Opened, StatusError<X>, Scope.Scope> =>
-  again(wiring, call)(Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const opened = yield* restore(
-        attempt(wiring, call, isOk, (response, asked) => Effect.succeed<Opened>({ asked, response }))
-      ).pipe(
-        Scope.extend(scope),
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-      )
-      yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-      return opened
-    })
-  ))
-
-/** The chunks of an open answer; it fails when not one comes for the idle timeout. */
-const pulled = <X extends Extra>(
-  wiring: Wiring,
-  { asked, response }: Opened
-): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, never, Scope.Scope> => {
-  const idle = {
-    duration: wiring.idleTimeout,
-    onTimeout: () => Option.some(ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"))
-  }
-  // Some clients call no body at all an error.
-  const said = Option.flatMap((error: HttpClientError.ResponseError) =>
-    error.reason === "EmptyBody" ? Option.none() : Option.some(ApiErrors.fromHttp(asked, wiring.scrub)(error))
-  )
-  return Effect.map(
-    Stream.toPull(response.stream),
-    (pull) => Effect.timeoutFail(Effect.mapError(pull, said), idle)
-  )
-}
-
-/** the same of an answer that is still to come */
-export const chunks = <X extends Extra>(
-  wiring: Wiring,
-  call: Call<X>
-): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, StatusError<X>, Scope.Scope> =>
-  Effect.flatMap(open(wiring, call), (opened) => pulled<X>(wiring, opened))
-
-/** the bytes of an answer as they come; it fails when not one comes for the idle timeout */
-export const bytes = <X extends Extra, E = never>(
-  wiring: Wiring,
-  call: Call<X>,
-  check: (
-    body: Stream.Stream<Uint8Array, StatusError<X>>,
-    opened: Opened
-  ) => Stream.Stream<Uint8Array, StatusError<X> | E> = (body) => body
-): Stream.Stream<Uint8Array, StatusError<X> | E> =>
-  Stream.unwrapScoped(
-    Effect.flatMap(open(wiring, call), (opened) =>
-      Effect.map(pulled<X>(wiring, opened), (pull) => check(Pull.toStream(pull), opened)))
   )

@@ -37,7 +37,6 @@ const misplaced = (who: Who, description: string, retryable: boolean): Errors.Ev
 
 /** Events that are new, in order; the last one ends the stream, and so does a gap, as a break. */
 export const take = (source: Source, state: State, connection: Connection): Stream.Stream<Event.OperationEvent> => {
-  let isComplete = false
   /** there is nothing more here that we want: the connection is closed before another byte of it is read */
   let isDone = false
   const read = (events: Chunk.Chunk<Event.OperationEvent>): Array<Event.OperationEvent> => {
@@ -58,7 +57,6 @@ export const take = (source: Source, state: State, connection: Connection): Stre
         )
         state.phase = { _tag: "Failed", error }
       } else if (event.type === "completion" || source.isLast?.(event) === true) {
-        isComplete = true
         state.phase = { _tag: "Ended" }
       } else continue
       isDone = true
@@ -71,8 +69,7 @@ export const take = (source: Source, state: State, connection: Connection): Stre
     const next: Pull<Event.OperationEvent, never> = Effect.suspend(() =>
       isDone ? ended : Effect.matchEffect(pull, {
         onFailure: (error) => {
-          // what breaks after the end has lost nothing
-          if (Option.isSome(error) && !isComplete) state.phase = { _tag: "Broken", error }
+          if (Option.isSome(error)) state.phase = { _tag: "Broken", error }
           return ended
         },
         onSuccess: (events) => {

@@ -12,11 +12,12 @@ import * as UrlParams from "@effect/platform/UrlParams"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { concat } from "./Bytes.js"
 import * as Gzip from "./Gzip.js"
+import { nextOf } from "./Pull.js"
 
 type Bytes = Stream.Stream<Uint8Array, HttpClientError.ResponseError>
 
@@ -62,10 +63,6 @@ const emptyIsNoBytes = (body: Bytes): Bytes =>
     body,
     (error): Bytes => error.reason === "EmptyBody" ? Stream.empty : Stream.fail(error)
   )
-
-/** the next chunk; `undefined` at the end */
-const nextOf = <A, E>(pull: Effect.Effect<A, Option.Option<E>>): Effect.Effect<A | undefined, E> =>
-  Effect.catchAll(pull, Option.match({ onNone: () => Effect.succeed(undefined), onSome: Effect.fail }))
 
 const decode = (response: HttpClientResponse.HttpClientResponse, self: Decoded, known: Knowledge): Bytes =>
   Stream.unwrapScoped(Effect.gen(function*() {

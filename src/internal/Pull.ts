@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 export type Pull<A, E> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
 
 /** the next chunk; `undefined` at the end */
-const nextOf = <A, E, R>(
+export const nextOf = <A, E, R>(
   pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
 ): Effect.Effect<Chunk.Chunk<A> | undefined, E, R> =>
   Effect.catchAll(

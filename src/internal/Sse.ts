@@ -2,10 +2,7 @@
  * Server-sent events as the WHATWG rules read them: bytes in, arrays of frames out. Every byte is looked at once and
  * copied a few times at most, whatever the chunks; a frame over the limit fails.
  */
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import { Unfinished } from "./Unfinished.js"
 
 export interface Frame {
@@ -33,7 +30,7 @@ const endOfLine = (bytes: Uint8Array, from: number, lf: number, cr: number): { l
   return { lf: nextLf, cr: nextCr, at }
 }
 
-/** the state of one connection; `push` throws `FrameTooLarge` */
+/** the state of one connection; `push` throws `FrameTooLarge`, and has put into `frames` what was whole before */
 export class Decoder {
   /** when the server wants us back after a break: its last `retry:` */
   retryMillis: number | undefined
@@ -50,8 +47,7 @@ export class Decoder {
 
   constructor(private readonly limit: number = maxFrameBytes) {}
 
-  push(bytes: Uint8Array): Array<Frame> {
-    const frames: Array<Frame> = []
+  push(bytes: Uint8Array, frames: Array<Frame> = []): Array<Frame> {
     const end = bytes.lastIndexOf(LF)
     // Near the limit each line is counted before it is looked at.
     const isSimple = end !== -1 && !this.isFirst && !this.afterCr &&
@@ -88,8 +84,9 @@ export class Decoder {
       }
       start = end + 1
     }
-    const size = text.length === to - from ? text.length - begun : utf8Length(text, begun)
-    this.frameBytes = (isBegunHere ? 0 : this.frameBytes) + size - lines
+    // A character is never shorter in bytes: where the lengths are one, so are the places.
+    if (isBegunHere && text.length !== to - from) begun = afterLine(bytes, to, lines) - from
+    this.frameBytes = (isBegunHere ? 0 : this.frameBytes) + to - from - begun - lines
   }
 
   /** Does what is counted begin anew after it? */
@@ -208,37 +205,16 @@ export class Decoder {
   }
 }
 
-const encoder = new TextEncoder()
-
-const utf8Length = (text: string, from: number): number => encoder.encode(text.slice(from)).length
+/**
+ * Where the last `lines` lines before `to` begin, of more. Looked for in the bytes: what is no UTF-8 is longer or shorter
+ * in its text.
+ */
+const afterLine = (bytes: Uint8Array, to: number, lines: number): number => {
+  let end = to - 1
+  for (let left = lines; left > 0; left--) end = bytes.lastIndexOf(LF, end - 1)
+  return end + 1
+}
 
 /** one space after the colon belongs to neither side */
 const valueOf = (line: string, from: number, to: number): string =>
   line.slice(line.charCodeAt(from) === 32 ? from + 1 : from, to)
-
-/**
- * the frames of a stream of bytes; an unterminated last one is dropped. The stream may be run twice. `onRetry` is told
- * when the server says how long to wait before the next connection, in milliseconds.
- */
-export const frames = <E, R>(
-  self: Stream.Stream<Uint8Array, E, R>,
-  limit: number = maxFrameBytes,
-  onRetry?: (millis: number) => void
-): Stream.Stream<Frame, E | FrameTooLarge, R> =>
-  Stream.suspend(() => {
-    const decoder = new Decoder(limit)
-    let told: number | undefined
-    return Stream.mapChunksEffect(self, (chunks) =>
-      Effect.try({
-        try: () => {
-          const all: Array<Frame> = []
-          for (const bytes of chunks) for (const frame of decoder.push(bytes)) all.push(frame)
-          if (decoder.retryMillis !== undefined && decoder.retryMillis !== told) {
-            told = decoder.retryMillis
-            onRetry?.(told)
-          }
-          return Chunk.unsafeFromArray(all)
-        },
-        catch: () => new FrameTooLarge({ limit })
-      }))
-  })

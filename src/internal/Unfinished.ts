@@ -36,21 +36,23 @@ export class Unfinished {
   take(): Uint8Array {
     this.length = 0
     const last = this.buffer.subarray(0, this.filled)
-    if (this.pieces.length === 0) {
-      this.filled = 0
-      // one long line is no reason to keep its room for ever
-      if (this.buffer.length > maxKept) this.buffer = new Uint8Array(0)
-      return last
-    }
-    const whole = concat([...this.pieces, last])
+    const whole = this.pieces.length === 0 ? last : concat([...this.pieces, last])
     this.pieces = []
-    this.filled = 0
+    this.empty()
     return whole
   }
 
   private flush(): void {
     if (this.filled === 0) return
-    this.pieces.push(this.buffer.slice(0, this.filled))
+    // A large one goes as it is: it would not be kept anyway.
+    const isGiven = this.buffer.length > maxKept
+    this.pieces.push(isGiven ? this.buffer.subarray(0, this.filled) : this.buffer.slice(0, this.filled))
+    this.empty()
+  }
+
+  /** One long line is no reason to keep its room for ever. */
+  private empty(): void {
     this.filled = 0
+    if (this.buffer.length > maxKept) this.buffer = new Uint8Array(0)
   }
 }

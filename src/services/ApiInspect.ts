@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as ApiErrors from "../internal/ApiErrors.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
+import * as ApiStream from "../internal/ApiStream.js"
 import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
 import * as HttpDecoded from "../internal/HttpDecoded.js"
 import * as Tar from "../internal/TarEnd.js"
@@ -114,7 +115,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     list(wiring, id, path).pipe(traced(wiring, "listDirectory", { "image.id": id, path })),
 
   downloadFile: (id: Ids.ImageId, path: string) =>
-    ApiRequest.bytes(
+    ApiStream.bytes(
       wiring,
       {
         method: nameOf("downloadFile"),
@@ -138,7 +139,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     ),
 
   archive: (id: Ids.ImageId, path: string) =>
-    ApiRequest.bytes(
+    ApiStream.bytes(
       wiring,
       { method: nameOf("archive"), verb: "GET", ...inspected(id, "archive", path) },
       (body, { asked, response }) =>

@@ -15,6 +15,7 @@ import type { EventsQuery, OperationQuery, Service } from "./ContreeApi.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
+import * as ApiStream from "../internal/ApiStream.js"
 import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
 
 type Operations = Pick<
@@ -91,7 +92,7 @@ export const make = (wiring: Wiring): Operations => ({
 
   operationEvents: (id: Ids.OperationId, query: EventsQuery = {}) => {
     const method = nameOf("operationEvents")
-    const chunks = ApiRequest.chunks(wiring, {
+    const chunks = ApiStream.chunks(wiring, {
       method,
       verb: "GET",
       path: ["operations", ApiPath.operation(id), "events"],

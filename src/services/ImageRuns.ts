@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
+import * as StdinWire from "../internal/StdinWire.js"
 import type * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
@@ -69,8 +70,8 @@ export const start = <I extends Image, F extends File.Content, EI, RI>(
     yield* deps.gate.check(method)
     const plan = yield* RunRequest.plan(method, command, { ...options, disposable: target.disposable })
     const stdin = options.isPiped === true
-      ? RunRequest.openStdin
-      : RunRequest.withStdin(yield* Stdin.collect(method, options.stdin ?? ""))
+      ? StdinWire.open
+      : StdinWire.whole(yield* Stdin.collect(method, options.stdin ?? ""))
     const files = yield* Uploads.place(deps, plan.files)
     yield* Effect.annotateCurrentSpan({
       "contree.image": deps.scrub(target.image),

@@ -8,10 +8,10 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as StdinWire from "../internal/StdinWire.js"
 import * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Ids from "../schemas/Ids.js"
-import * as StreamRepr from "../schemas/StreamRepr.js"
 import type * as Wire from "../schemas/Wire.js"
 import * as File from "./File.js"
 import type { Environment } from "./Image.js"
@@ -278,27 +278,7 @@ export const execSpec = (
   Either.gen(function*() {
     const what = yield* common(method, self, options)
     const stdin = options.stdin ?? ""
-    if (stdin === "pipe") return { ...what, ...openStdin }
+    if (stdin === "pipe") return { ...what, ...StdinWire.open }
     const bytes = yield* Stdin.given(method, stdin)
-    return { ...what, stdin: closedStdin(bytes) }
+    return { ...what, stdin: StdinWire.closed(bytes) }
   })
-
-const closedStdin = (bytes: Uint8Array): StreamRepr.ClosableStreamRepr => ({
-  ...StreamRepr.fromBytes(bytes),
-  close: true
-})
-
-/**
- * None of the command's input yet, and more to come.
- *
- * @internal
- */
-export const openStdin: Pick<Wire.ExecSpec, "stdin"> = { stdin: { value: "", encoding: "ascii", close: false } }
-
-/**
- * All of the command's input, then its end.
- *
- * @internal
- */
-export const withStdin = (bytes: Uint8Array): Pick<Wire.InstanceSpawnRequest, "stdin"> =>
-  bytes.length === 0 ? {} : { stdin: closedStdin(bytes) }
