@@ -184,6 +184,62 @@ describe("bodies of answers", () => {
       const again = yield* Effect.flip(Stream.runCollect(streamed.stream))
       expect(again).toMatchObject({ _tag: "ResponseError", description: "the body was read already" })
     })))
+
+  const readAlready = { _tag: "ResponseError", description: "the body was read already" }
+
+  /** an answer whose first half came, and what sends the other one */
+  const halved = Effect.gen(function*() {
+    let finish: (() => void) | undefined
+    const url = yield* http((_, response) => {
+      response.writeHead(200).write("{\"a\"")
+      finish = () => response.end(":1}")
+    })
+    return { response: yield* (yield* client).get(url), finish: () => finish?.() }
+  })
+
+  it.live("a stream of what was read whole is the whole", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { response, finish } = yield* halved
+      finish()
+      expect(yield* response.text).toBe("{\"a\":1}")
+      expect(sizeOf(yield* Stream.runCollect(response.stream))).toBe(7)
+      expect(yield* response.json).toEqual({ a: 1 })
+    })))
+
+  it.live("those who want the whole at once share it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { response, finish } = yield* halved
+      const both = yield* Effect.fork(Effect.all([response.text, response.json], { concurrency: 2 }))
+      yield* Effect.yieldNow()
+      finish()
+      expect(yield* Fiber.join(both)).toEqual(["{\"a\":1}", { a: 1 }])
+    })))
+
+  it.live("no stream takes its bytes from one who waits for the whole", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { response, finish } = yield* halved
+      const text = yield* Effect.fork(response.text)
+      yield* Effect.yieldNow()
+      expect(yield* Effect.flip(Stream.runDrain(response.stream))).toMatchObject(readAlready)
+      finish()
+      // The platform gives a request up when a stream of its answer ends, whatever else reads it.
+      expect(codeOf(yield* Effect.flip(Fiber.join(text)))).toBe("UND_ERR_ABORTED")
+    })))
+
+  it.live("nobody gets the whole of what a stream reads", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { response, finish } = yield* halved
+      const first = yield* Deferred.make<void>()
+      const size = yield* Effect.fork(Stream.runFold(
+        Stream.tap(response.stream, () => Deferred.succeed(first, undefined)),
+        0,
+        (sum, bytes) => sum + bytes.length
+      ))
+      yield* Deferred.await(first)
+      expect(yield* Effect.flip(response.text)).toMatchObject(readAlready)
+      finish()
+      expect(yield* Fiber.join(size)).toBe(7)
+    })))
 })
 
 describe("ends", () => {
