@@ -6,6 +6,7 @@ import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { Worker } from "node:worker_threads"
 
 const listening = <S extends Net.Server>(make: () => S, close: (server: S) => void) =>
   Effect.map(
@@ -46,6 +47,38 @@ const raw = (handler: (socket: Net.Socket) => void) => {
     }
   )
 }
+
+/** a listener that accepts nothing, and whose queue is full: who connects hears nothing */
+const mute = Effect.gen(function*() {
+  const worker = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      new Worker(
+        `const { parentPort } = require("node:worker_threads")
+         const server = require("node:net").createServer()
+         server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+           parentPort.postMessage(server.address().port)
+           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+         })`,
+        { eval: true }
+      )
+    ),
+    (worker) => Effect.promise(() => worker.terminate())
+  )
+  const port = yield* Effect.async<number>((resume) => {
+    worker.once("message", (port: number) => resume(Effect.succeed(port)))
+  })
+  // The kernel lets one more wait than it is told.
+  for (let place = 0; place < 2; place++) {
+    yield* Effect.acquireRelease(
+      Effect.async<Net.Socket>((resume) => {
+        const socket = Net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
+        socket.on("error", () => {})
+      }),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+  }
+  return `http://127.0.0.1:${port}`
+})
 
 const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.promise(async () => {
@@ -277,6 +310,28 @@ describe("ends", () => {
       const mute = yield* raw((socket) => socket.end())
       expect(codeOf(yield* Effect.flip(http1.get(mute)))).toBe("UND_ERR_SOCKET")
       expect(codeOf(yield* Effect.flip(http1.get("ftp://127.0.0.1/")))).toBe("UND_ERR_INVALID_ARG")
+    })))
+
+  it.live("a connection that is not made in time is an error that says so", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const http1 = yield* UndiciClient.make({ connectTimeout: "300 millis" })
+      const error = yield* Effect.flip(http1.get(yield* mute))
+      expect(error._tag).toBe("RequestError")
+      expect(codeOf(error)).toBe("UND_ERR_CONNECT_TIMEOUT")
+    })))
+
+  it.live("no connection that is being made outlives the layer", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* mute
+      const connecting = (): number => process.getActiveResourcesInfo().filter((of) => of === "ConnectWrap").length
+      yield* until(() => connecting() === 0)
+      const own = yield* Scope.make()
+      const http1 = yield* Scope.extend(UndiciClient.make({ connectTimeout: "1 hour" }), own)
+      const waiting = yield* Effect.fork(http1.get(url))
+      yield* until(() => connecting() === 1)
+      yield* Scope.close(own, Exit.void)
+      expect(codeOf(yield* Effect.flip(Fiber.join(waiting)))).toBe("UND_ERR_DESTROYED")
+      yield* until(() => connecting() === 0)
     })))
 
   it.live("an interrupted request, and one whose body is not read to its end, give the connection up", () =>
