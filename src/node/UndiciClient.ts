@@ -95,7 +95,11 @@ const execute = (pools: Pools): HttpClient.HttpClient =>
       const prepared = prepare(request.body, runtime)
       return prepared === undefined
         ? Effect.fail(
-          new HttpClientError.RequestError({ request, reason: "Encode", description: "a body of an unknown kind" })
+          new HttpClientError.RequestError({
+            request,
+            reason: "Encode",
+            description: "a body of an unknown kind, or one read already"
+          })
         )
         : send(pools, request, url, signal, prepared)
     })

@@ -6,6 +6,7 @@ import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { Readable } from "node:stream"
 import { Worker } from "node:worker_threads"
 
 const listening = <S extends Net.Server>(make: () => S, close: (server: S) => void) =>
@@ -458,6 +459,76 @@ describe("bodies of requests", () => {
       yield* Fiber.interrupt(sending)
       expect(isOver).toBe(true)
     })))
+
+  /** a body that gives one piece and then waits, and what tells that it was ended */
+  const quiet = {
+    "a ReadableStream": (ended: () => void) =>
+      new ReadableStream<Uint8Array>({ start: (it) => it.enqueue(new Uint8Array(1)), cancel: ended }),
+    "a Readable": (ended: () => void) => {
+      const body = new Readable({
+        read: () => {},
+        destroy: (_, done) => {
+          ended()
+          done(null)
+        }
+      })
+      body.push(new Uint8Array(1))
+      return body
+    },
+    "an iterable": (ended: () => void): AsyncIterable<Uint8Array> => {
+      let isFirst = true
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () => {
+            if (!isFirst) return new Promise(() => {})
+            isFirst = false
+            return Promise.resolve({ done: false, value: new Uint8Array(1) })
+          },
+          return: () => {
+            ended()
+            return new Promise(() => {})
+          }
+        })
+      }
+    }
+  }
+
+  it.live.each(Object.entries(quiet))(
+    "%s is ended with its request",
+    ([, make]) =>
+      Effect.scoped(Effect.gen(function*() {
+        let arrived = 0
+        const url = yield* http((request, response) => {
+          request.once("data", () => {
+            arrived++
+            if (request.url === "/mute") return
+            response.writeHead(413)
+            response.end("too large")
+          })
+          request.on("error", () => {})
+        })
+        const http1 = yield* client
+        const post = (path: string, ended: () => void) =>
+          http1.execute(HttpClientRequest.post(url + path, { body: HttpBody.raw(make(ended)) }))
+        let ends = 0
+        const sending = yield* Effect.fork(post("/mute", () => ends++))
+        yield* until(() => arrived === 1)
+        yield* Fiber.interrupt(sending)
+        expect(ends).toBeGreaterThan(0)
+        const early = yield* Deferred.make<void>()
+        const response = yield* post("/early", () => Deferred.unsafeDone(early, Exit.void))
+        expect(response.status).toBe(413)
+        expect(yield* response.text).toBe("too large")
+        yield* Deferred.await(early)
+      }))
+  )
+
+  it.live("a ReadableStream that another reads is refused", () =>
+    Effect.gen(function*() {
+      const body = new ReadableStream()
+      body.getReader()
+      expect(yield* Effect.flip(sent(HttpBody.raw(body)))).toMatchObject({ _tag: "RequestError", reason: "Encode" })
+    }))
 
   it.live("a quiet stream is ended when the server answers without waiting for it", () =>
     Effect.scoped(Effect.gen(function*() {
