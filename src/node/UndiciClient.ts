@@ -1,6 +1,7 @@
 /**
  * An `HttpClient` for Node on undici's pools: no idle limits of its own, since the SDK has its clocks; no redirect
- * followed; a body that is cut, or whose layer is closed while it is read, fails and never ends as if it were whole.
+ * followed; a body whose layer is closed while it is read fails, and so does one that is cut, wherever HTTP lets that be
+ * seen: of one with neither a length nor chunks, a connection that ends in order is the end.
  *
  * @since 0.1.0
  */
@@ -52,6 +53,8 @@ const optionsOf = (
   method: request.method,
   headers: contentType === undefined ? request.headers : { ...request.headers, "content-type": contentType },
   body,
+  // Else undici ends the connection after each HEAD, for fear of servers that answer it with a body.
+  ...(request.method === "HEAD" ? { reset: false } : {}),
   onGate: exchange.onGate
 })
 
@@ -65,21 +68,23 @@ const send = (
   Effect.async((resume) => {
     const fail = (cause: unknown): void =>
       resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
-    const stop = (): void => void prepared.stop?.()
     const abort = (): void => exchange.abort()
+    const finish = (): void => {
+      signal.removeEventListener("abort", abort)
+      void prepared.stop?.()
+    }
     const exchange = new Exchange({
       onHead: (head) => resume(Effect.succeed(new PoolResponse(request, head, exchange))),
       onFailure: fail,
-      onFinish: () => {
-        signal.removeEventListener("abort", abort)
-        stop()
-      }
+      onFinish: finish
     })
+    // Of what was aborted before, a signal does not tell.
+    if (signal.aborted) return abort()
     signal.addEventListener("abort", abort)
     try {
       pools.of(url.origin).dispatch(optionsOf(request, url, prepared, exchange), exchange)
     } catch (cause) {
-      stop()
+      finish()
       fail(cause)
     }
     return Effect.suspend(() => {
@@ -95,7 +100,11 @@ const execute = (pools: Pools): HttpClient.HttpClient =>
       const prepared = prepare(request.body, runtime)
       return prepared === undefined
         ? Effect.fail(
-          new HttpClientError.RequestError({ request, reason: "Encode", description: "a body of an unknown kind" })
+          new HttpClientError.RequestError({
+            request,
+            reason: "Encode",
+            description: "a body of an unknown kind, or one read already"
+          })
         )
         : send(pools, request, url, signal, prepared)
     })
@@ -104,6 +113,9 @@ const execute = (pools: Pools): HttpClient.HttpClient =>
 /**
  * A client for as long as the scope lives. When it closes, its connections are destroyed: requests under way fail, and
  * so do bodies that have not come to their end.
+ *
+ * From the first one on, what the SDK hashes piece by piece it hashes with `node:crypto`: in the whole process, whichever
+ * client is used.
  *
  * @example
  * ```ts

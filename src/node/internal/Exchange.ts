@@ -38,7 +38,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** no more comes: because that was all, or because of `failure` */
   isOver = false
   failure: { readonly cause: unknown } | undefined
-  private waiter: (() => void) | undefined
+  private readonly waiters = new Set<() => void>()
 
   constructor(private readonly listener: Listener) {}
 
@@ -103,15 +103,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.gate?.open()
   }
 
-  /** `wake` is called when there is something to take, or no more comes; when all is wanted, at the end only. */
-  wait(wake: (() => void) | undefined): void {
-    this.waiter = wake
+  /** `wake` is called once: when there is something to take, or no more comes; when all is wanted, at the end only. */
+  wait(wake: () => void): void {
+    this.waiters.add(wake)
+  }
+
+  forget(wake: () => void): void {
+    this.waiters.delete(wake)
   }
 
   private wake(): void {
-    const waiter = this.waiter
-    this.waiter = undefined
-    waiter?.()
+    const woken = [...this.waiters]
+    this.waiters.clear()
+    for (const wake of woken) wake()
   }
 
   private finish(failure: { readonly cause: unknown } | undefined): void {

@@ -21,8 +21,9 @@ type Body = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, Failure>
 /** Resumed when there is something to see, and not before the present event of the socket is dealt with whole. */
 const waited = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    exchange.wait(() => resume(Effect.void))
-    return Effect.sync(() => exchange.wait(undefined))
+    const wake = (): void => resume(Effect.void)
+    exchange.wait(wake)
+    return Effect.sync(() => exchange.forget(wake))
   })
 
 export class PoolResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
@@ -31,7 +32,8 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
   readonly headers: Headers.Headers
   /** the whole, once somebody asked for it */
   private whole: Uint8Array | undefined
-  private isTaken = false
+  /** how the body is read: there is one, and who came first has it; those who want the whole share it */
+  private reading: "stream" | "whole" | undefined
 
   constructor(
     readonly request: HttpClientRequest.HttpClientRequest,
@@ -55,11 +57,12 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
     return Option.none()
   }
 
-  /** Once only: what was read is not kept. Reading it not to its end gives the connection up. */
+  /** Once only, unless the whole was read before. Reading it not to its end gives the connection up. */
   get stream(): Stream.Stream<Uint8Array, Failure> {
     return Stream.suspend(() => {
-      if (this.isTaken) return Stream.fail(this.failed(undefined, "the body was read already"))
-      this.isTaken = true
+      if (this.whole !== undefined) return Stream.succeed(this.whole)
+      if (this.reading !== undefined) return Stream.fail(this.failed(undefined, "the body was read already"))
+      this.reading = "stream"
       return Stream.fromChannel(Channel.ensuring(this.body, Effect.sync(() => this.exchange.abort())))
     })
   }
@@ -78,7 +81,8 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
 
   private readonly bytes: Effect.Effect<Uint8Array, Failure> = Effect.suspend(() => {
     if (this.whole !== undefined) return Effect.succeed(this.whole)
-    if (this.isTaken) return Effect.fail(this.failed(undefined, "the body was read already"))
+    if (this.reading === "stream") return Effect.fail(this.failed(undefined, "the body was read already"))
+    this.reading = "whole"
     const { exchange } = this
     exchange.collect()
     return exchange.isOver ? this.collected : Effect.zipRight(waited(exchange), this.collected)
@@ -87,6 +91,7 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
   private readonly collected: Effect.Effect<Uint8Array, Failure> = Effect.suspend(() => {
     const { failure } = this.exchange
     if (failure !== undefined) return Effect.fail(this.failed(failure.cause))
+    // The first who comes takes it for all.
     return Effect.succeed(this.whole ??= concat(this.exchange.take()))
   })
 

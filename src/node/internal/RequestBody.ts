@@ -3,6 +3,7 @@ import type * as HttpBody from "@effect/platform/HttpBody"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
+import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 
 export interface Prepared {
@@ -13,14 +14,41 @@ export interface Prepared {
   readonly stop?: (() => Promise<unknown>) | undefined
 }
 
-/** Pulled as fast as the socket takes it; a failure of the stream is a failure of the request. */
-const fromStream = (stream: Stream.Stream<Uint8Array, unknown>, runtime: Runtime.Runtime<never>): Prepared => {
-  const iterator = Stream.toAsyncIterableRuntime(stream, runtime)[Symbol.asyncIterator]()
+const nothing = (): void => {}
+
+/** Pulled as fast as the socket takes it; a failure of what makes it is a failure of the request. */
+const fromIterator = (iterator: AsyncIterator<unknown>): Prepared => ({
+  body: iterable({ [Symbol.asyncIterator]: () => iterator }),
+  // What fails at its end has nobody to tell: the request is over.
+  stop: () => iterator.return?.().then(nothing, nothing) ?? Promise.resolve()
+})
+
+const fromStream = (stream: Stream.Stream<Uint8Array, unknown>, runtime: Runtime.Runtime<never>): Prepared =>
+  fromIterator(Stream.toAsyncIterableRuntime(stream, runtime)[Symbol.asyncIterator]())
+
+/** Not by its own iterator, which ends only when what was asked of it last has come. */
+const fromReadable = (stream: ReadableStream<unknown>): Prepared => {
+  const reader = stream.getReader()
+  return fromIterator({
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: () => reader.cancel().then(() => ({ done: true, value: undefined }))
+  })
+}
+
+/** A generator ends no sooner than what it waits for, and nobody is to wait for that. */
+const fromAsyncIterable = (of: AsyncIterable<unknown>): Prepared => {
+  const { body, stop } = fromIterator(of[Symbol.asyncIterator]())
   return {
-    body: iterable({ [Symbol.asyncIterator]: () => iterator }),
-    stop: () => iterator.return?.() ?? Promise.resolve()
+    body,
+    stop: () => {
+      void stop?.()
+      return Promise.resolve()
+    }
   }
 }
+
+/** undici reads these by itself, but leaves one alone that it has not begun to read. */
+const fromNode = (body: Readable): Prepared => ({ body, stop: () => Promise.resolve(void body.destroy()) })
 
 /** undici takes any async iterable; its types name fewer. */
 const iterable = (of: AsyncIterable<unknown>): Prepared["body"] => of as AsyncIterable<unknown> & Prepared["body"]
@@ -28,7 +56,7 @@ const iterable = (of: AsyncIterable<unknown>): Prepared["body"] => of as AsyncIt
 const fromWeb = (body: Blob | FormData): Prepared => {
   const { body: stream, headers } = new Response(body)
   return {
-    body: stream === null ? null : iterable(stream as ReadableStream<Uint8Array> & AsyncIterable<Uint8Array>),
+    ...(stream === null ? { body: null } : fromReadable(stream)),
     contentType: headers.get("content-type") ?? undefined
   }
 }
@@ -42,10 +70,12 @@ const fromRaw = (body: unknown): Prepared | undefined => {
   if (body instanceof ArrayBuffer) return { body: new Uint8Array(body) }
   if (body instanceof Blob || body instanceof FormData) return fromWeb(body)
   if (body instanceof URLSearchParams) return { body: body.toString() }
-  return isAsyncIterable(body) ? { body: iterable(body) } : undefined
+  if (body instanceof Readable) return fromNode(body)
+  if (body instanceof ReadableStream) return body.locked ? undefined : fromReadable(body)
+  return isAsyncIterable(body) ? fromAsyncIterable(body) : undefined
 }
 
-/** Nothing when it is of a kind that cannot be sent. */
+/** Nothing when it is of a kind that cannot be sent, or others read it already. */
 export const prepare = (body: HttpBody.HttpBody, runtime: Runtime.Runtime<never>): Prepared | undefined => {
   switch (body._tag) {
     case "Empty":
