@@ -4,6 +4,9 @@
  * undici's own way, to pause its parser, ends in a failed assertion outside of any promise, and with it the process,
  * when the other side closes a connection whose parser is paused (`Connection: close`; undici 7.30). So nothing here
  * ever pauses the parser: while a gate is shut, the socket gives it nothing to parse.
+ *
+ * This leans on how undici reads its sockets. It was seen with 7.30.2; with 7.16.0 a body in pieces whose connection
+ * ends in the middle passes for a whole one, hence the range in package.json.
  */
 import type { Socket } from "node:net"
 import { type buildConnector, Client, type Dispatcher } from "undici"
