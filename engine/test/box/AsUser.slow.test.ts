@@ -10,6 +10,10 @@ describe("boxes of an ordinary user", () => {
   it("run, stream and end as those of root do", async () => {
     expect(await passesAsUser(["box/Command", "box/Streams", "box/Ends"])).toContain("the end of a box")
   }, 600_000)
+  it("begin, and have other processes in them, as those of root do", async () => {
+    const output = await passesAsUser(["run/Runs", "run/Subprocesses"])
+    expect(output).toMatch(/other than 0 need an engine of root/)
+  }, 600_000)
   it("withstand what those of root withstand", async () => {
     const output = await passesAsUser(["security/Attacks"])
     expect(output).toContain("reads a file of the host")

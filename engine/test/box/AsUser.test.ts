@@ -17,9 +17,8 @@ describe("boxes and runs of an ordinary user", () => {
     return
   }
   it("pass the tests of boxes and runs too", async () => {
-    const output = await passesAsUser(["box/Users", "box/Files", "box/Leaks", "run/Runs", "run/Subprocesses"])
+    const output = await passesAsUser(["box/Users", "box/Files", "box/Leaks"])
     expect(output).toContain("another uid or gid is a stated refusal")
     expect(output).toContain("as an ordinary user")
-    expect(output).toMatch(/other than 0 need an engine of root/)
   }, 240_000)
 })
