@@ -21,7 +21,7 @@ const rows = Object.entries(attacks).flatMap(([by, all]) => all.map((attack) => 
 const seen = { asExpected: 0, notRun: 0 }
 
 // so that nobody has to wait long for a slow client, or for a bomb to unpack
-const options = { idleMillis: 4_000, keepAliveMillis: 1_000, maxImageBytes }
+const options = { idleMillis: 2_500, keepAliveMillis: 500, maxImageBytes }
 
 layer(Local.layer(options), { timeout: "5 minutes" })("attacks", (it) => {
   it.effect.each(rows)("$by: $attack.name", ({ attack }) =>

@@ -65,7 +65,7 @@ describe("a streamed answer", () => {
     }))
 })
 
-layer(Local.layer({ idleMillis: 2000, keepAliveMillis: 250, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
+layer(Local.layer({ idleMillis: 1200, keepAliveMillis: 200, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
   "connections",
   (it) => {
     it.effect("that stop half way are cut, and leave nothing", () =>
