@@ -3,8 +3,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { Scope } from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { EventStreamError } from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import type { OperationId } from "../schemas/Ids.js"
@@ -12,7 +10,7 @@ import { issuesOf } from "./ApiErrors.js"
 import { decode } from "./EventEnvelope.js"
 import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
-import { type Pull, toStream } from "./Pull.js"
+import type { Pull, Pulled } from "./Pull.js"
 import * as Sse from "./Sse.js"
 import * as SseRetry from "./SseRetry.js"
 
@@ -111,11 +109,9 @@ const decoded = <E>(
   return pull
 }
 
-/** the events of a connection that `open` makes, once it is made */
+/** the events of a connection that `open` makes */
 export const events = <E, E2>(
-  open: Effect.Effect<Pull<Uint8Array, E>, E2, Scope>,
+  open: Pulled<Uint8Array, E, E2>,
   source: Source
-): Stream.Stream<Event.OperationEvent, E | E2 | EventStreamError> =>
-  Stream.unwrapScoped(
-    Effect.zipWith(open, SseRetry.observer, (bytes, tell) => toStream(decoded(bytes, source, tell)))
-  )
+): Pulled<Event.OperationEvent, E | EventStreamError, E2> =>
+  Effect.zipWith(open, SseRetry.observer, (bytes, tell) => decoded(bytes, source, tell))

@@ -7,7 +7,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -20,6 +19,7 @@ import { readableText } from "./HttpText.js"
 import type { Scrub } from "./HttpText.js"
 import * as Insistence from "./Insistence.js"
 import { retried } from "./Retry.js"
+import * as TimeLimit from "./TimeLimit.js"
 
 /** what all requests share */
 export interface Wiring {
@@ -107,15 +107,14 @@ export const attempt = <X extends Extra, A>(
         accepts(response.status)
           ? read(response, asked)
           : failStatus(wiring, asked, call.expected, response)
-      ),
-      // The clock must be able to stop it also where the caller must not be interrupted.
-      Effect.interruptible
+      )
     )
     const timeout = call.timeout ?? wiring.requestTimeout
-    return timeout === "none" ? exchange : Effect.timeoutFail(exchange, {
-      duration: timeout,
-      onTimeout: () => ApiErrors.timedOut(asked, "request", "no complete answer within the request timeout")
-    })
+    return timeout === "none" ? Effect.interruptible(exchange) : TimeLimit.within(
+      exchange,
+      timeout,
+      () => ApiErrors.timedOut(asked, "request", "no complete answer within the request timeout")
+    )
   })
 
 export const again =
@@ -171,8 +170,7 @@ const repetition = Duration.seconds(5)
 /** What the head of an answer has told is known, whatever becomes of its body. */
 const orNamed = <A, E>(body: Effect.Effect<A, E>, known: A | undefined): Effect.Effect<A, E> =>
   known === undefined ? body : body.pipe(
-    Effect.timeoutOption(repetition),
-    Effect.map(Option.getOrElse(() => known)),
+    (read) => TimeLimit.within(read, repetition, () => known),
     Effect.catchAll(() => Effect.succeed(known))
   )
 

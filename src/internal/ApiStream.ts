@@ -10,6 +10,7 @@ import type { Asked, Extra, StatusError } from "./ApiErrors.js"
 import * as ApiRequest from "./ApiRequest.js"
 import type { Call, Wiring } from "./ApiRequest.js"
 import * as Pull from "./Pull.js"
+import * as TimeLimit from "./TimeLimit.js"
 
 /** an open answer: the status is known to be good, the body is still to be read */
 interface Opened {
@@ -21,6 +22,7 @@ interface Opened {
 const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Opened, StatusError<X>, Scope.Scope> =>
   ApiRequest.again(wiring, call)(Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
+      const outer = yield* Effect.scope
       const scope = yield* Scope.make()
       const opened = yield* restore(
         ApiRequest.attempt(wiring, call, ApiRequest.isOk, (response, asked) =>
@@ -31,9 +33,8 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
           Scope.close(scope, Exit.failCause(cause))
         )
       )
-      yield* Effect.addFinalizer((exit) =>
-        Scope.close(scope, exit)
-      )
+      yield* Scope.addFinalizerExit(outer, (exit) =>
+        Scope.close(scope, exit))
       return opened
     })
   ))
@@ -42,18 +43,15 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
 const pulled = <X extends Extra>(
   wiring: Wiring,
   { asked, response }: Opened
-): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, never, Scope.Scope> => {
-  const idle = {
-    duration: wiring.idleTimeout,
-    onTimeout: () => Option.some(ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"))
-  }
+): Pull.Pulled<Uint8Array, StatusError<X>> => {
+  const idle = () => Option.some(ApiErrors.timedOut(asked, "idle", "no byte came within the idle timeout"))
   // Some clients call no body at all an error.
   const said = Option.flatMap((error: HttpClientError.ResponseError) =>
     error.reason === "EmptyBody" ? Option.none() : Option.some(ApiErrors.fromHttp(asked, wiring.scrub)(error))
   )
   return Effect.map(
-    Stream.toPull(response.stream),
-    (pull) => Effect.timeoutFail(Effect.mapError(pull, said), idle)
+    Pull.fromStream(response.stream),
+    (pull) => TimeLimit.within(Effect.mapError(pull, said), wiring.idleTimeout, idle)
   )
 }
 
@@ -61,7 +59,7 @@ const pulled = <X extends Extra>(
 export const chunks = <X extends Extra>(
   wiring: Wiring,
   call: Call<X>
-): Effect.Effect<Pull.Pull<Uint8Array, StatusError<X>>, StatusError<X>, Scope.Scope> =>
+): Pull.Pulled<Uint8Array, StatusError<X>, StatusError<X>> =>
   Effect.flatMap(open(wiring, call), (opened) => pulled<X>(wiring, opened))
 
 /** the bytes of an answer as they come; it fails when not one comes for the idle timeout */
@@ -74,6 +72,5 @@ export const bytes = <X extends Extra, E = never>(
   ) => Stream.Stream<Uint8Array, StatusError<X> | E> = (body) => body
 ): Stream.Stream<Uint8Array, StatusError<X> | E> =>
   Stream.unwrapScoped(
-    Effect.flatMap(open(wiring, call), (opened) =>
-      Effect.map(pulled<X>(wiring, opened), (pull) => check(Pull.toStream(pull), opened)))
+    Effect.map(open(wiring, call), (opened) => check(Pull.toStream(pulled<X>(wiring, opened)), opened))
   )

@@ -1,12 +1,11 @@
 /**
- * The log of an operation as one stream that is complete or fails: connections that break are taken up where they
+ * The log of an operation, read as one that is complete or fails: connections that break are taken up where they
  * stopped, and where the log itself is not to be had, the operation's status fills in what is missing. Protocol: 4.4
  * and 5.2.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import * as Wire from "../schemas/Wire.js"
@@ -15,6 +14,7 @@ import { conclude } from "./FollowEnd.js"
 import { type ConnectionError, isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
 import { asksToWait, initial, isStuck, maxFailures, pause, type State, stepBack } from "./FollowState.js"
 import { liveOutput, synthesise } from "./FollowSynthesis.js"
+import * as Pull from "./Pull.js"
 
 export type { Source } from "./FollowConnection.js"
 export type { ConnectionError } from "./FollowErrors.js"
@@ -26,7 +26,10 @@ const maxDrains = 3
 /** A just-created operation may be there before its log is: so often a 404 means "not yet". */
 const maxMissing = 4
 
-const connect = (source: Source, state: State): Stream.Stream<Event.OperationEvent> => {
+/** what is read next */
+type Reading = Pull.Pulled<Event.OperationEvent, never>
+
+const connect = (source: Source, state: State): Reading => {
   // overwritten by what the connection really ends in
   state.phase = { _tag: "Broken", error: Option.none() }
   return take(source, state, source.events(query(state, true)))
@@ -37,7 +40,7 @@ const drain = (
   source: Source,
   state: State,
   phase: State["phase"] & { readonly _tag: "Drain" }
-): Effect.Effect<Stream.Stream<Event.OperationEvent>, Errors.FollowError> => {
+): Effect.Effect<Reading, Errors.FollowError> => {
   if (phase.left === 0) {
     state.phase = { _tag: "Done" }
     // the status has the output of the whole run, and nothing of what else is in the rest of a log
@@ -52,23 +55,24 @@ const drain = (
     }
     return Effect.map(
       Effect.flatMap(Clock.currentTimeMillis, (now) => synthesise(source, state, phase.operation, now)),
-      Stream.fromIterable
+      (events) => Pull.fromArray(events)
     )
   }
   return Effect.as(
     phase.left === maxDrains && !asksToWait(phase.error) ? Effect.void : pause(state, phase.error),
-    Stream.suspend(() => {
+    Effect.suspend(() => {
       // falls through to the next try unless the drain finds the completion
       const next = { ...phase, left: phase.left - 1, error: Option.none() }
       state.phase = next
       state.isDrained = true
-      return Stream.ensuring(
-        take(source, state, source.events(query(state, false))),
-        Effect.sync(() => {
-          if (state.phase._tag !== "Broken") return
-          state.isDrained = false
-          state.phase = { ...next, error: state.phase.error }
-        })
+      const noteBreak = Effect.sync(() => {
+        if (state.phase._tag !== "Broken") return
+        state.isDrained = false
+        state.phase = { ...next, error: state.phase.error }
+      })
+      return Effect.zipRight(
+        Effect.addFinalizer(() => noteBreak),
+        take(source, state, source.events(query(state, false)))
       )
     })
   )
@@ -123,20 +127,20 @@ const afterBreak = (
 const poll = (
   source: Source,
   state: State
-): Effect.Effect<Stream.Stream<Event.OperationEvent>, Errors.FollowError> =>
+): Effect.Effect<Reading | undefined, Errors.FollowError> =>
   Effect.flatMap(probe(source, state, Option.none(), source.inflight), (probed) => {
-    if (Option.isNone(probed)) return Effect.as(pause(state, Option.none()), Stream.empty)
+    if (Option.isNone(probed)) return Effect.as(pause(state, Option.none()), undefined)
     const operation = probed.value
     if (Wire.isTerminal(operation.status)) {
       // the status has the rest of a whole log alone
       state.phase = { _tag: "Drain", operation, left: state.progress.whole ? 0 : maxDrains, error: Option.none() }
-      return Effect.succeed(Stream.empty)
+      return Effect.succeed(undefined)
     }
     return Effect.map(Clock.currentTimeMillis, (now) => {
       const events = liveOutput(state.progress, operation, now)
       if (events.length > 0) stepBack(state)
       // first what is new, then the pause: nobody waits for what is there
-      return Stream.concat(Stream.fromIterable(events), Stream.execute(pause(state, Option.none())))
+      return Pull.fromArray(events, pause(state, Option.none()))
     })
   })
 
@@ -144,14 +148,14 @@ const poll = (
 const turn = (
   source: Source,
   state: State
-): Effect.Effect<Stream.Stream<Event.OperationEvent>, Option.Option<Errors.FollowError>> => {
+): Effect.Effect<Reading | undefined, Option.Option<Errors.FollowError>> => {
   const phase = state.phase
   switch (phase._tag) {
     case "Done":
-      return Effect.fail(Option.none())
+      return Pull.ended
     case "Ended":
       state.phase = { _tag: "Done" }
-      return Effect.as(Effect.mapError(conclude(source, state), Option.some), Stream.empty)
+      return Effect.as(Effect.mapError(conclude(source, state), Option.some), undefined)
     case "Failed":
       return Effect.fail(Option.some(toFollowError(source, Option.some(phase.error))))
     case "Connect":
@@ -159,7 +163,7 @@ const turn = (
     case "Drain":
       return Effect.mapError(drain(source, state, phase), Option.some)
     case "Broken":
-      return Effect.as(Effect.mapError(afterBreak(source, state, phase.error), Option.some), Stream.empty)
+      return Effect.as(Effect.mapError(afterBreak(source, state, phase.error), Option.some), undefined)
     case "Poll":
       return Effect.mapError(poll(source, state), Option.some)
   }
@@ -175,9 +179,9 @@ const turn = (
 export const follow = (
   source: Source,
   options?: { readonly after?: number | undefined }
-): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
-  // the state is of one run of the stream: a stream can be run twice
-  Stream.suspend(() => {
+): Pull.Pulled<Event.OperationEvent, Errors.FollowError> =>
+  // the state is of one reading: a log can be read twice
+  Effect.suspend(() => {
     const state = initial(source.spid, options?.after)
-    return Stream.flatMap(Stream.repeatEffectOption(Effect.suspend(() => turn(source, state))), (events) => events)
+    return Pull.sequence(Effect.suspend(() => turn(source, state)))
   })

@@ -2,13 +2,13 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import type * as Wire from "../schemas/Wire.js"
 import type { ConnectionError, Who } from "./FollowErrors.js"
 import { judge, type State } from "./FollowState.js"
-import { type Pull, toStream } from "./Pull.js"
+import * as Pull from "./Pull.js"
 import * as SseRetry from "./SseRetry.js"
 
 export type Connection = Stream.Stream<Event.OperationEvent, ConnectionError>
@@ -36,7 +36,11 @@ const misplaced = (who: Who, description: string, retryable: boolean): Errors.Ev
   new Errors.EventStreamError({ method: who.method, operationId: who.operationId, retryable, description })
 
 /** Events that are new, in order; the last one ends the stream, and so does a gap, as a break. */
-export const take = (source: Source, state: State, connection: Connection): Stream.Stream<Event.OperationEvent> => {
+export const take = (
+  source: Source,
+  state: State,
+  connection: Connection
+): Pull.Pulled<Event.OperationEvent, never> => {
   /** there is nothing more here that we want: the connection is closed before another byte of it is read */
   let isDone = false
   const read = (events: Chunk.Chunk<Event.OperationEvent>): Array<Event.OperationEvent> => {
@@ -64,13 +68,12 @@ export const take = (source: Source, state: State, connection: Connection): Stre
     }
     return items
   }
-  const ended = Effect.fail(Option.none())
-  const checked = (pull: Pull<Event.OperationEvent, ConnectionError>): Pull<Event.OperationEvent, never> => {
-    const next: Pull<Event.OperationEvent, never> = Effect.suspend(() =>
-      isDone ? ended : Effect.matchEffect(pull, {
+  const checked = (pull: Pull.Pull<Event.OperationEvent, ConnectionError>): Pull.Pull<Event.OperationEvent, never> => {
+    const next: Pull.Pull<Event.OperationEvent, never> = Effect.suspend(() =>
+      isDone ? Pull.ended : Effect.matchEffect(pull, {
         onFailure: (error) => {
           if (Option.isSome(error)) state.phase = { _tag: "Broken", error }
-          return ended
+          return Pull.ended
         },
         onSuccess: (events) => {
           const items = read(events)
@@ -83,7 +86,5 @@ export const take = (source: Source, state: State, connection: Connection): Stre
   const tell = (millis: number): void => {
     state.retryMillis = millis
   }
-  return Stream.unwrapScoped(
-    Effect.map(Effect.zipRight(SseRetry.observing(tell), Stream.toPull(connection)), (pull) => toStream(checked(pull)))
-  )
+  return Effect.map(Pull.fromStream(connection), (pull) => checked(SseRetry.observing(tell)(pull)))
 }

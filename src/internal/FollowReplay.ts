@@ -1,17 +1,17 @@
 /** What a log has now, without waiting for more: breaks are taken up as in `follow`, but no status stands in for it. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import { query, type Source, take } from "./FollowConnection.js"
 import { conclude, concludeSoFar } from "./FollowEnd.js"
 import { isFatal, saysNoRoute, toFollowError } from "./FollowErrors.js"
 import { initial, isStuck, maxFailures, pause } from "./FollowState.js"
+import * as Pull from "./Pull.js"
 
 /** nothing more comes, unless the check fails */
 const endAfter = <E>(check: Effect.Effect<void, E>): Effect.Effect<never, Option.Option<E>> =>
-  Effect.zipRight(Effect.mapError(check, Option.some), Effect.fail(Option.none()))
+  Effect.zipRight(Effect.mapError(check, Option.some), Pull.ended)
 
 /**
  * What the log has now, and no waiting for more; a break is taken up as in `follow`, and a log that leaves numbers out is
@@ -20,11 +20,11 @@ const endAfter = <E>(check: Effect.Effect<void, E>): Effect.Effect<never, Option
 export const replay = (
   source: Source,
   options?: { readonly after?: number | undefined }
-): Stream.Stream<Event.OperationEvent, Errors.FollowError> =>
-  Stream.suspend(() => {
+): Pull.Pulled<Event.OperationEvent, Errors.FollowError> =>
+  Effect.suspend(() => {
     const state = initial(source.spid, options?.after)
     const attempt = Effect.suspend((): Effect.Effect<
-      Stream.Stream<Event.OperationEvent>,
+      Pull.Pulled<Event.OperationEvent, never> | undefined,
       Option.Option<Errors.FollowError>
     > => {
       const phase = state.phase
@@ -47,7 +47,7 @@ export const replay = (
         error.value._tag !== "NotFoundError" && !isStuck(state, error)
       if (!mends || ++state.failures >= maxFailures) return Effect.fail(Option.some(toFollowError(source, error)))
       state.phase = { _tag: "Connect" }
-      return Effect.as(pause(state, error), Stream.empty)
+      return Effect.as(pause(state, error), undefined)
     })
-    return Stream.flatMap(Stream.repeatEffectOption(attempt), (events) => events)
+    return Pull.sequence(attempt)
   })

@@ -3,11 +3,12 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
-import { constTrue } from "effect/Function"
+import { constTrue, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { decoded } from "./HttpDecoded.js"
 import type { Knowledge } from "./HttpDecoded.js"
+import { neverFollowing } from "./HttpRedirects.js"
 import { version } from "./Version.js"
 
 export interface Settings {
@@ -56,12 +57,13 @@ const withoutRedirects =
           }))
     )
 
-/**
- * Neither trace headers for the server nor spans that list the headers of requests and answers; `transformClient` lies
- * within and may turn either on.
- */
-const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  client.pipe(HttpClient.withTracerPropagation(false), HttpClient.withTracerDisabledWhen(constTrue))
+/** No spans that list the headers of requests and answers, and so no trace headers either. */
+const untraced = HttpClient.withTracerDisabledWhen(constTrue)
+
+/** It lies within, and may turn either on. */
+const transformed =
+  (f: (client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
+  (client: HttpClient.HttpClient): HttpClient.HttpClient => HttpClient.withTracerPropagation(f(client), false)
 
 export const configure = (settings: Settings): Effect.Effect<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
   Effect.gen(function*() {
@@ -69,9 +71,12 @@ export const configure = (settings: Settings): Effect.Effect<HttpClient.HttpClie
     const own = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
     const known: Knowledge = { decodes: undefined }
     const client = base.pipe(
-      withoutRedirects(Option.getOrUndefined(own)),
+      neverFollowing.has(base) ? identity : withoutRedirects(Option.getOrUndefined(own)),
       HttpClient.mapRequest(prepare(settings)),
       HttpClient.transformResponse(Effect.map((response) => decoded(response, known)))
     )
-    return untraced(Option.match(settings.transformClient, { onNone: () => client, onSome: (f) => f(client) }))
+    return untraced(Option.match(settings.transformClient, {
+      onNone: () => client,
+      onSome: (transform) => transformed(transform)(client)
+    }))
   })

@@ -1,15 +1,23 @@
 /**
  * A stream as the effect that gives its next chunk. Each operator of `Stream` is a machine of its own that every chunk goes
- * through; what handles the bytes of every connection works on this instead, and becomes a stream once.
+ * through; what handles the bytes and events of every connection works on this instead, and becomes a stream once.
  */
 import * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** fails with nothing at the end */
+/** fails with nothing at the end; not to be asked again after that, nor by two at once */
 export type Pull<A, E> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
+
+/** Begins to pull, for as long as the scope lasts. What can begin twice is read from its beginning each time. */
+export type Pulled<A, E, E2 = never> = Effect.Effect<Pull<A, E>, E2, Scope.Scope>
+
+export const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
 /** the next chunk; `undefined` at the end */
 export const nextOf = <A, E, R>(
@@ -20,25 +28,103 @@ export const nextOf = <A, E, R>(
     Option.match({ onNone: () => Effect.succeed(undefined), onSome: (error: E) => Effect.fail(error) })
   )
 
-export const toStream = <A, E>(pull: Pull<A, E>): Stream.Stream<A, E> => {
+const channelOf = <A, E>(pull: Pull<A, E>): Channel.Channel<Chunk.Chunk<A>, unknown, E> => {
   const next = nextOf(pull)
   const loop: Channel.Channel<Chunk.Chunk<A>, unknown, E> = Channel.flatMap(
     Channel.fromEffect(next),
     (chunk) => chunk === undefined ? Channel.void : Channel.flatMap(Channel.write(chunk), () => loop)
   )
-  return Stream.fromChannel(loop)
+  return loop
 }
 
-/** `Stream.runForEachChunk` without its sink, which costs as much as the rest of a short stream. */
-export const forEachChunk = <A, E, R>(
-  self: Stream.Stream<A, E, R>,
+/** what streams were made of */
+const origins = new WeakMap<object, unknown>()
+
+export const toStream = <A, E, E2>(pulled: Pulled<A, E, E2>): Stream.Stream<A, E | E2> => {
+  const stream = Stream.fromChannel(Channel.unwrapScoped(Effect.map(pulled, channelOf)))
+  origins.set(stream, Effect.mapError(pulled, Option.some))
+  return stream
+}
+
+/** What a stream was made of, or the stream itself in that shape: so a body goes through no machine on its way to us. */
+export const fromStream = <A, E, R>(
+  stream: Stream.Stream<A, E, R>
+): Effect.Effect<Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>, never, R | Scope.Scope> => {
+  const origin = origins.get(stream) as Pulled<A, E, Option.Option<E>> | undefined
+  return origin === undefined ? Stream.toPull(stream) : began(origin)
+}
+
+/** What fails to begin fails when it is asked for the first time. */
+const began = <A, E>(pulled: Pulled<A, E, Option.Option<E>>): Pulled<A, E> =>
+  Effect.scopeWith((scope) => {
+    let pull: Pull<A, E> | undefined
+    const begin = Effect.flatMap(Scope.extend(pulled, scope), (made) => pull = made)
+    return Effect.succeed(Effect.suspend(() => pull ?? begin))
+  })
+
+/** Every chunk of it. */
+export const forEachChunk = <A, E, E2>(
+  pulled: Pulled<A, E, E2>,
   use: (chunk: Chunk.Chunk<A>) => void
-): Effect.Effect<void, E, R> =>
-  Effect.scoped(Effect.flatMap(Stream.toPull(self), (pull) => {
-    const loop: Effect.Effect<void, E, R> = Effect.flatMap(nextOf(pull), (chunk) => {
+): Effect.Effect<void, E | E2> =>
+  Effect.scoped(Effect.flatMap(pulled, (pull) => {
+    const next = nextOf(pull)
+    const loop: Effect.Effect<void, E> = Effect.flatMap(next, (chunk) => {
       if (chunk === undefined) return Effect.void
       use(chunk)
       return loop
     })
     return loop
   }))
+
+/** What `conclude` finds out when all was read: nothing more comes, or why the end is none. */
+export const concluded = <A, E, E2>(pull: Pull<A, E>, conclude: Effect.Effect<void, E2>): Pull<A, E | E2> =>
+  Effect.catchAll(
+    pull,
+    (error): Effect.Effect<never, Option.Option<E | E2>> =>
+      Option.isSome(error) ? Effect.fail(error) : Effect.zipRight(Effect.mapError(conclude, Option.some), ended)
+  )
+
+/** these, and then the end */
+export const fromArray = <A>(items: ReadonlyArray<A>, then: Effect.Effect<void> = Effect.void): Pulled<A, never> =>
+  Effect.sync(() => {
+    let isGiven = items.length === 0
+    return Effect.suspend(() => {
+      if (isGiven) return Effect.zipRight(then, ended)
+      isGiven = true
+      return Effect.succeed(Chunk.unsafeFromArray([...items]))
+    })
+  })
+
+/**
+ * One after the other, each in a scope of its own that closes before the next one is asked for. `next` gives what is to
+ * be read, or nothing for now, and fails like a pull.
+ */
+export const sequence = <A, E>(
+  next: Effect.Effect<Pulled<A, E> | undefined, Option.Option<E>>
+): Pulled<A, E> =>
+  Effect.map(Effect.scope, (outer) => {
+    let current: { readonly pull: Pull<A, E>; readonly scope: Scope.CloseableScope } | undefined
+    const open = (pulled: Pulled<A, E>): Effect.Effect<void> =>
+      Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (scope) =>
+        Effect.map(Scope.extend(pulled, scope), (pull) => {
+          current = { pull, scope }
+        }))
+    const close = (scope: Scope.CloseableScope, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+      Effect.uninterruptible(Effect.suspend(() => {
+        current = undefined
+        return Scope.close(scope, exit)
+      }))
+    const step: Pull<A, E> = Effect.suspend(() => {
+      if (current === undefined) {
+        return Effect.flatMap(next, (pulled) =>
+          pulled === undefined ? step : Effect.zipRight(open(pulled), step))
+      }
+      const { pull, scope } = current
+      return Effect.catchAll(pull, (error) =>
+        Option.isNone(error)
+          ? Effect.zipRight(close(scope, Exit.void), step)
+          : Effect.zipRight(close(scope, Exit.fail(error.value)), Effect.fail(error)))
+    })
+    return step
+  })

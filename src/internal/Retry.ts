@@ -51,5 +51,17 @@ export const retried = (
   policy: Schedule.Schedule<unknown, Errors.ContreeError>,
   idempotent: boolean
 ) =>
-<A, E extends Errors.ContreeError, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(self, { schedule: policy, while: mayRepeat(idempotent) })
+<A, E extends Errors.ContreeError, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const may = mayRepeat(idempotent)
+  // Most never fail: a schedule is set up for the others alone, as if it had seen the first failure.
+  return Effect.catchAll(self, (error) => {
+    if (!may(error)) return Effect.fail(error)
+    let isFirst = true
+    const rest = Effect.suspend(() => {
+      if (!isFirst) return self
+      isFirst = false
+      return Effect.fail(error)
+    })
+    return Effect.retry(rest, { schedule: policy, while: may })
+  })
+}

@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as GlobalValue from "effect/GlobalValue"
-import type { Scope } from "effect/Scope"
 
 type Tell = (millis: number) => void
 
@@ -14,8 +13,9 @@ const current = GlobalValue.globalValue(
   () => FiberRef.unsafeMake<Tell | undefined>(undefined)
 )
 
-/** As long as the scope is open, `tell` hears what the connections say, in milliseconds. */
-export const observing = (tell: Tell): Effect.Effect<void, never, Scope> => Effect.locallyScoped(current, tell)
+/** `tell` hears what connections that `self` makes say, in milliseconds. */
+export const observing = (tell: Tell) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.locally(self, current, tell)
 
 /** Who wants to hear it, if anybody does. */
 export const observer: Effect.Effect<Tell | undefined> = FiberRef.get(current)

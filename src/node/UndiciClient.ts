@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { neverFollowing } from "../internal/HttpRedirects.js"
 import * as Sha256 from "../internal/Sha256.js"
 import { Exchange } from "./internal/Exchange.js"
 import type { Options as Gated } from "./internal/Gate.js"
@@ -94,11 +95,10 @@ const send = (
     })
   })
 
-const execute = (pools: Pools): HttpClient.HttpClient =>
-  HttpClient.make((request, url, signal) =>
-    Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-      const prepared = prepare(request.body, runtime)
-      return prepared === undefined
+const execute = (pools: Pools): HttpClient.HttpClient => {
+  const client = HttpClient.make((request, url, signal) =>
+    Effect.flatMap(prepare(request.body), (prepared) =>
+      prepared === undefined
         ? Effect.fail(
           new HttpClientError.RequestError({
             request,
@@ -106,9 +106,11 @@ const execute = (pools: Pools): HttpClient.HttpClient =>
             description: "a body of an unknown kind, or one read already"
           })
         )
-        : send(pools, request, url, signal, prepared)
-    })
+        : send(pools, request, url, signal, prepared))
   )
+  neverFollowing.add(client)
+  return client
+}
 
 /**
  * A client for as long as the scope lives. When it closes, its connections are destroyed: requests under way fail, and

@@ -16,7 +16,8 @@ import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import type { Wiring } from "../internal/ApiRequest.js"
 import * as ApiStream from "../internal/ApiStream.js"
-import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
+import { nameOf, traced, tracedPull } from "../internal/ApiSpan.js"
+import * as Pull from "../internal/Pull.js"
 
 type Operations = Pick<
   Service,
@@ -107,8 +108,10 @@ export const make = (wiring: Wiring): Operations => ({
       once: true,
       timeout: wiring.idleTimeout
     })
-    return events(chunks, { method, operationId: id, scrub: wiring.scrub }).pipe(
-      tracedStream(wiring, "operationEvents", { "operation.id": id, spid: query.spid })
+    return Pull.toStream(
+      events(chunks, { method, operationId: id, scrub: wiring.scrub }).pipe(
+        tracedPull(wiring, "operationEvents", { "operation.id": id, spid: query.spid })
+      )
     )
   }
 })

@@ -102,6 +102,15 @@ const failing = <C extends boolean>(
   return check === true ? RunOutcome.failUnlessZero as Checker : () => Effect.void
 }
 
+const beside = <A, E, R, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  others: ReadonlyArray<Effect.Effect<unknown, E2, R2>>
+): Effect.Effect<A, E | E2, R | R2> =>
+  Effect.map(
+    Effect.all([self, Effect.all(others, { concurrency: "unbounded", discard: true })], { concurrency: "unbounded" }),
+    ([result]) => result
+  )
+
 /**
  * @internal
  */
@@ -141,15 +150,12 @@ export const run = <
         ),
       taken: { stdout: options.stdout !== undefined, stderr: options.stderr !== undefined }
     })
-    const sinks = Effect.all([
-      options.stdout === undefined
-        ? Effect.void
-        : Stream.run(Output.stdout(views.output((stream) => stream === "stdout")), options.stdout),
-      options.stderr === undefined
-        ? Effect.void
-        : Stream.run(Output.stderr(views.output((stream) => stream === "stderr")), options.stderr)
-    ], { concurrency: "unbounded", discard: true })
-    const all = Effect.map(Effect.all([captured, sinks], { concurrency: "unbounded" }), ([result]) => result)
+    const { stderr, stdout } = options
+    const sinks: ReadonlyArray<Effect.Effect<void, Errors.OutputError | EO | EE, RO | RE>> = [
+      ...(stdout === undefined ? [] : [Stream.run(Output.stdout(views.output((name) => name === "stdout")), stdout)]),
+      ...(stderr === undefined ? [] : [Stream.run(Output.stderr(views.output((name) => name === "stderr")), stderr)])
+    ]
+    const all = sinks.length === 0 ? captured : beside(captured, sinks)
     const result = yield* Option.match(plan.waitTimeout, {
       onNone: () => all,
       onSome: (limit) =>

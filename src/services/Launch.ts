@@ -10,13 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { Scope } from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Cancellation from "../internal/Cancellation.js"
 import * as Insistence from "../internal/Insistence.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunAttempt from "../internal/RunAttempt.js"
 import * as RunGate from "../internal/RunGate.js"
 import { shielded } from "../internal/RunShielded.js"
+import * as TimeLimit from "../internal/TimeLimit.js"
 import * as Errors from "../schemas/Errors.js"
 import type * as Ids from "../schemas/Ids.js"
 import type * as Wire from "../schemas/Wire.js"
@@ -119,20 +120,14 @@ const ask = <A, E>(
   Effect.gen(function*() {
     const { attempt, deps, request } = asking
     const answer = yield* Effect.forkDaemon(Effect.interruptible(RunAttempt.observed(request, attempt)))
-    // a timeout needs to interrupt, which the caller may not allow
-    const waiting = yield* Effect.forkDaemon(
-      Effect.interruptible(Effect.timeoutOption(Fiber.await(answer), deps.config.requestTimeout))
-    )
-    const waited = yield* Effect.exit(restore(Fiber.await(waiting)))
+    const waited = yield* Effect.exit(restore(TimeLimit.awaited(answer, deps.config.requestTimeout)))
     if (Exit.isFailure(waited)) {
-      yield* Fiber.interruptFork(waiting)
       const found = yield* Effect.tapError(late(asking, answer), (error) => mayGoOnUnheard(asking, error))
       if (Option.isSome(found)) return found.value
       if (attempt.isSent) yield* mayGoOn(asking, "was interrupted")
       return yield* Effect.interrupt
     }
-    const inTime = yield* waited.value
-    if (Option.isSome(inTime)) return yield* inTime.value
+    if (waited.value !== undefined) return yield* waited.value
     // longer than to wait and to cancel takes
     const settle = yield* RunGate.announce(deps.gate, Duration.times(RunAttempt.grace, 2))
     yield* Effect.forkDaemon(Effect.ensuring(abandon(asking, answer), settle))
@@ -152,8 +147,8 @@ const launched = <A, E>(
   asking: Asking<A, E>,
   release: Effect.Effect<void>,
   restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-  tie: (lifecycle: Lifecycle.Lifecycle) => Effect.Effect<void, never, Scope>
-): Effect.Effect<Launched<A>, E | Errors.TransportError, Scope> =>
+  tie: (lifecycle: Lifecycle.Lifecycle) => Effect.Effect<void, never, Scope.Scope>
+): Effect.Effect<Launched<A>, E | Errors.TransportError, Scope.Scope> =>
   Effect.gen(function*() {
     const { attempt, check, deps } = asking
     const settled = yield* Deferred.make<void>()
@@ -187,7 +182,7 @@ const launched = <A, E>(
 export const launchWith = <E>(
   deps: Gated,
   asked: Omit<Asked<Ids.OperationId, E>, "lifecycle"> & { readonly what: "run" | "import" }
-): Effect.Effect<Lifecycle.Lifecycle, E | Errors.RequestError, Scope> =>
+): Effect.Effect<Lifecycle.Lifecycle, E | Errors.RequestError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const permits = yield* restore(asked.what === "run" ? deps.limits.runs : deps.limits.imports)
@@ -221,7 +216,7 @@ export const launch = (
 ): Effect.Effect<
   Lifecycle.Lifecycle,
   CreateError | Errors.RequestError | Errors.DisposableImageRunError,
-  Scope
+  Scope.Scope
 > =>
   launchWith<CreateError | Errors.DisposableImageRunError>(deps, {
     method,
@@ -247,7 +242,7 @@ export const launchIn = (
 ): Effect.Effect<
   { readonly spid: Ids.Spid; readonly lifecycle: Lifecycle.Lifecycle },
   ProcessError,
-  Scope
+  Scope.Scope
 > =>
   Effect.uninterruptibleMask((restore) => {
     const asking: Asking<Ids.Spid, ProcessError> = {
@@ -287,11 +282,12 @@ export const adopt = (
   { gate }: Pick<Gated, "gate">,
   lifecycle: Lifecycle.Lifecycle,
   late: Effect.Effect<void> = lifecycle.close
-): Effect.Effect<void, never, Scope> =>
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
     // finalizers go backwards: the gate knows of it until its cancellation is over
+    const scope = yield* Effect.scope
     const leave = yield* gate.register(lifecycle.close)
-    yield* Effect.addFinalizer(() => leave)
-    yield* Effect.addFinalizer(() => lifecycle.close)
+    yield* Scope.addFinalizer(scope, leave)
+    yield* Scope.addFinalizer(scope, lifecycle.close)
     if (!gate.isOpen()) yield* late
   }))

@@ -13,6 +13,7 @@ import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Cancellation from "../internal/Cancellation.js"
 import * as Follow from "../internal/Follow.js"
+import * as Pull from "../internal/Pull.js"
 import * as Lifecycle from "../internal/ProcessLifecycle.js"
 import * as RunGate from "../internal/RunGate.js"
 import * as Errors from "../schemas/Errors.js"
@@ -261,7 +262,7 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
     wait: wait(api),
     events: (id, options) => {
       const read = options?.follow === false ? Follow.replay : Follow.follow
-      return read(Views.source(api, "Operations.events", id), { after: options?.after }).pipe(
+      return Pull.toStream(read(Views.source(api, "Operations.events", id), { after: options?.after })).pipe(
         Stream.map(Views.toEvent),
         Stream.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } })
       )

@@ -5,8 +5,10 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { bytesOf } from "../internal/FollowProgress.js"
+import * as Pull from "../internal/Pull.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
@@ -31,7 +33,7 @@ export type Item =
 /**
  * @internal
  */
-export type Items = (wanted: (stream: Name) => boolean) => Stream.Stream<Item, Errors.FollowError>
+export type Items = (wanted: (stream: Name) => boolean) => Pull.Pulled<Item, Errors.FollowError>
 
 /**
  * Whose output it is.
@@ -63,11 +65,11 @@ const cutOf = (event: Event.OperationEvent): Item | undefined => {
  * @internal
  */
 export const makeItems =
-  ({ method, operationId, spid }: Writer, events: Stream.Stream<Event.OperationEvent, Errors.FollowError>): Items =>
+  ({ method, operationId, spid }: Writer, log: Pull.Pulled<Event.OperationEvent, Errors.FollowError>): Items =>
   (wanted) => {
     const broken = (stream: Name): Errors.EventStreamError =>
       new Errors.EventStreamError({ method, operationId, description: `a piece of ${stream} could not be read` })
-    return Stream.suspend(() => {
+    return Effect.map(log, (events) => {
       let hole: Name | undefined
       const read = (chunk: Chunk.Chunk<Event.OperationEvent>): Chunk.Chunk<Item> => {
         const out: Array<Item> = []
@@ -84,12 +86,11 @@ export const makeItems =
         }
         return Chunk.unsafeFromArray(out)
       }
-      return events.pipe(
-        // what came before a hole is still given; then it fails, and does not wait for the run's end
-        Stream.mapChunksEffect((chunk) => hole === undefined ? Effect.succeed(read(chunk)) : Effect.fail(broken(hole))),
-        Stream.concat(
-          Stream.execute(Effect.suspend(() => hole === undefined ? Effect.void : Effect.fail(broken(hole))))
-        )
+      // what came before a hole is still given; then it fails, and does not wait for the run's end
+      const unbroken = Effect.suspend(() => hole === undefined ? Effect.void : Effect.fail(broken(hole)))
+      return Pull.concluded(
+        Effect.zipRight(Effect.mapError(unbroken, Option.some), Effect.map(events, read)),
+        unbroken
       )
     })
   }
@@ -141,5 +142,5 @@ export const makeOutput = (
       }
       return Effect.void
     })
-    return Stream.concat(Stream.mapChunks(items(wanted), toOutput), Stream.execute(conclude))
+    return Pull.toStream(Effect.map(items(wanted), (pull) => Pull.concluded(Effect.map(pull, toOutput), conclude)))
   })

@@ -4,13 +4,14 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import { constVoid } from "effect/Function"
+import type * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
 import * as FollowEnd from "../internal/FollowEnd.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
+import * as Pull from "../internal/Pull.js"
 import * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
@@ -61,9 +62,38 @@ export interface Ending {
 /**
  * @internal
  */
+export type Log = Pull.Pulled<Event.OperationEvent, Errors.FollowError>
+
+/**
+ * A log whose events `note` sees on their way; `over` comes at its end.
+ *
+ * @internal
+ */
+export const noted = (log: Log, note: (event: Event.OperationEvent) => void, over: Effect.Effect<void>): Log =>
+  Effect.map(log, (pull) =>
+    Pull.concluded(
+      Effect.map(pull, (events) => {
+        for (const event of events) note(event)
+        return events
+      }),
+      over
+    ))
+
+/**
+ * Reads it to its end.
+ *
+ * @internal
+ */
+export const drained = (log: Log): Effect.Effect<void, Errors.FollowError> => Pull.forEachChunk(log, constVoid)
+
+/**
+ * @internal
+ */
 export interface Views {
   readonly operationId: Ids.OperationId
   /** the whole log */
+  readonly log: Log
+  /** the same as a stream */
   readonly events: Stream.Stream<Event.OperationEvent, Errors.FollowError>
   /** what the main command wrote */
   readonly items: ProcessOutput.Items
@@ -128,16 +158,11 @@ export const make = (options: {
     const read = Event.fromEnvelope(event)
     if (read._tag === "exit") exitEvent = read.data
   }
-  const events = Follow.follow(from).pipe(
-    Stream.mapChunks(Chunk.map((event) => {
-      noteExit(event)
-      return event
-    })),
-    Stream.concat(Stream.execute(Effect.suspend(() => {
-      isOver = true
-      return lifecycle.ended
-    })))
-  )
+  const over = Effect.suspend(() => {
+    isOver = true
+    return lifecycle.ended
+  })
+  const log = noted(Follow.follow(from), noteExit, over)
 
   const operation: Effect.Effect<Wire.Operation, Errors.FollowError> = lock.withPermits(1)(
     Effect.suspend(() =>
@@ -146,19 +171,19 @@ export const make = (options: {
         : Effect.map(FollowEnd.settled(method, operationId, from.operation), (found) => ended = found)
     )
   )
-  const ending: Views["ending"] = Effect.suspend(() => isOver ? Effect.void : Stream.runDrain(events)).pipe(
+  const ending: Views["ending"] = Effect.suspend(() => isOver ? Effect.void : drained(log)).pipe(
     Effect.zipRight(operation),
     Effect.map((found) => ({ operation: found, exit: exitOf(found, exitEvent), event: exitEvent })),
     Effect.tap(({ exit, operation: found }) => checkStatus(method, found, exit))
   )
 
   const writer = { method, operationId, spid: 1 }
-  const items = ProcessOutput.makeItems(writer, events)
+  const items = ProcessOutput.makeItems(writer, log)
   const output = ProcessOutput.makeOutput(
     writer,
     items,
     Effect.map(ending, ({ operation: found }) => resultOf(found))
   )
 
-  return { operationId, events, items, ending, output }
+  return { operationId, log, events: Pull.toStream(log), items, ending, output }
 }

@@ -4,13 +4,13 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
 import { settled } from "../internal/FollowEnd.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
+import * as Pull from "../internal/Pull.js"
 import type * as Errors from "../schemas/Errors.js"
 import * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
@@ -19,7 +19,7 @@ import * as Wire from "../schemas/Wire.js"
 import type * as ContreeApi from "./ContreeApi.js"
 import type * as Output from "./Output.js"
 import * as ProcessOutput from "./ProcessOutput.js"
-import { checkStatus } from "./ProcessViews.js"
+import { checkStatus, drained, noted } from "./ProcessViews.js"
 
 /**
  * @internal
@@ -98,34 +98,27 @@ export const make = (options: {
     const seen = ExitStatus.fromWire({ code, signal, timedOut })
     if (seen._tag !== "Unknown") exit = seen
   }
-  const log = Follow.follow({
+  const over = Effect.suspend(() => {
+    isOver = true
+    return lifecycle.ended
+  })
+  const from: Follow.Source = {
     operationId,
     method,
     spid,
     isLast: isOwnExit,
     events: (query) => api.operationEvents(operationId, { ...query, spid }),
     operation: now
-  }).pipe(
-    Stream.mapChunks(Chunk.map((event) => {
-      noteExit(event)
-      return event
-    })),
-    Stream.concat(Stream.execute(Effect.suspend(() => {
-      isOver = true
-      return lifecycle.ended
-    })))
-  )
-  // a server that does not know the filter sends everything
-  const events = Stream.filter(log, (event) => event.spid === spid)
-
-  const drained = Effect.suspend(() => isOver ? Effect.void : Stream.runDrain(log))
+  }
+  const log = noted(Follow.follow(from), noteExit, over)
+  const toEnd = Effect.suspend(() => isOver ? Effect.void : drained(log))
   /** what nobody logged, the server may know all the same */
   const asked = settled(method, operationId, now).pipe(
     Effect.tap((found) => checkStatus(method, found)),
     Effect.map((found) => exit = exitOf(resultOf(found)))
   )
   const ended: SubprocessViews["exit"] = Effect.zipRight(
-    drained,
+    toEnd,
     Effect.suspend(() => exit === undefined ? asked : Effect.succeed(exit))
   )
   const result = Effect.zipRight(
@@ -134,8 +127,9 @@ export const make = (options: {
   )
   const writer = { method, operationId, spid }
   return {
-    events,
-    output: ProcessOutput.makeOutput(writer, ProcessOutput.makeItems(writer, events), result),
+    // a server that does not know the filter sends everything
+    events: Stream.filter(Pull.toStream(log), (event) => event.spid === spid),
+    output: ProcessOutput.makeOutput(writer, ProcessOutput.makeItems(writer, log), result),
     exit: ended,
     isRunning: Effect.map(now, ({ status }) => !Wire.isTerminal(status)).pipe(
       Effect.tap((isRunning) => isRunning ? Effect.void : lifecycle.ended)

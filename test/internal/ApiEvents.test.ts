@@ -6,6 +6,7 @@ import * as Ids from "effect-contree/Ids"
 import { expect } from "vitest"
 import * as ApiEvents from "../../src/internal/ApiEvents.js"
 import * as Sse from "../../src/internal/Sse.js"
+import * as Pull from "../../src/internal/Pull.js"
 import * as SseRetry from "../../src/internal/SseRetry.js"
 
 const source: ApiEvents.Source = {
@@ -31,7 +32,7 @@ const eventsOf = (
     Stream.rechunk(1),
     Stream.mapConcat((all) => all.map((each) => typeof each === "string" ? utf8.encode(each) : each))
   )
-  return ApiEvents.events(Stream.toPull(bytes), source)
+  return Pull.toStream(ApiEvents.events(Stream.toPull(bytes), source))
 }
 
 /** the ids that came, and how it ended */
@@ -69,10 +70,11 @@ describe("the events of a connection", () => {
   it.effect("tell of a retry that no frame follows, once for each change", () =>
     Effect.gen(function*() {
       const heard: Array<number> = []
-      yield* SseRetry.observing((millis) => void heard.push(millis))
-      yield* Stream.runDrain(eventsOf(["retry: 5\n"], [`${frame(0)}retry:`], ["5\nretry: 6\n"]))
+      yield* Stream.runDrain(eventsOf(["retry: 5\n"], [`${frame(0)}retry:`], ["5\nretry: 6\n"])).pipe(
+        SseRetry.observing((millis) => void heard.push(millis))
+      )
       expect(heard).toEqual([5, 6])
-    }).pipe(Effect.scoped))
+    }))
 
   it.effect("come again when the stream is run twice, without one that has no end", () =>
     Effect.gen(function*() {

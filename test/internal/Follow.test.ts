@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Chunk, Effect, FastCheck, Fiber, Schema, Stream, TestClock } from "effect"
 import type { Event } from "effect-contree"
 import { Errors, StreamRepr } from "effect-contree"
-import * as Follow from "../../src/internal/Follow.js"
+import * as Follow from "../support/follow.js"
 import * as Views from "../../src/services/ProcessViews.js"
 import { type Connection, type Fake, type FakeOperation, makeFake } from "../support/fakeApi.js"
 

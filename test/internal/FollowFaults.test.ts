@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Fiber, Queue, Stream, TestClock } from "effect"
 import { Errors, Ids, StreamRepr } from "effect-contree"
 import type { Event } from "effect-contree"
-import * as Follow from "../../src/internal/Follow.js"
+import * as Follow from "../support/follow.js"
 import * as SseRetry from "../../src/internal/SseRetry.js"
 import * as Views from "../../src/services/ProcessViews.js"
 import { type Fake, type FakeOperation, makeFake, uuid } from "../support/fakeApi.js"
@@ -325,10 +325,7 @@ describe("when to come back", () => {
       const api = yield* apiOn(stub(stream).layer, "http://service.test")
       const heard: Array<number> = []
       const events = api.operationEvents(Ids.OperationId.make(uuid(1)))
-      yield* Effect.scoped(Effect.zipRight(
-        SseRetry.observing((millis) => heard.push(millis)),
-        Stream.runDrain(events)
-      ))
+      yield* SseRetry.observing((millis) => heard.push(millis))(Stream.runDrain(events))
       expect(heard).toEqual([300])
       // nobody who does not ask hears it
       yield* Stream.runDrain(events)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Clock, Duration, Effect, Exit, FastCheck, Option, Stream } from "effect"
 import { Errors, Ids, StreamRepr } from "effect-contree"
 import type { Event, Wire } from "effect-contree"
-import * as Follow from "../../src/internal/Follow.js"
+import * as Follow from "../support/follow.js"
 import { uuid } from "../support/fakeApi.js"
 
 /**

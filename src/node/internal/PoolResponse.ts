@@ -6,17 +6,17 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
-import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import { concat } from "../../internal/Bytes.js"
+import * as Pull from "../../internal/Pull.js"
 import type { Exchange, Head } from "./Exchange.js"
 
 type Failure = HttpClientError.ResponseError
-type Body = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, Failure>
 
 /** Resumed when there is something to see, and not before the present event of the socket is dealt with whole. */
 const waited = (exchange: Exchange): Effect.Effect<void> =>
@@ -59,24 +59,23 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
 
   /** Once only, unless the whole was read before. Reading it not to its end gives the connection up. */
   get stream(): Stream.Stream<Uint8Array, Failure> {
-    return Stream.suspend(() => {
-      if (this.whole !== undefined) return Stream.succeed(this.whole)
-      if (this.reading !== undefined) return Stream.fail(this.failed(undefined, "the body was read already"))
-      this.reading = "stream"
-      return Stream.fromChannel(Channel.ensuring(this.body, Effect.sync(() => this.exchange.abort())))
-    })
+    return Pull.toStream(this.body)
   }
 
+  private readonly body: Pull.Pulled<Uint8Array, Failure, Failure> = Effect.suspend(() => {
+    if (this.whole !== undefined) return Pull.fromArray([this.whole])
+    if (this.reading !== undefined) return Effect.fail(this.failed(undefined, "the body was read already"))
+    this.reading = "stream"
+    const stop = Effect.sync(() => this.exchange.abort())
+    return Effect.scopeWith((scope) => Effect.as(Scope.addFinalizer(scope, stop), this.chunks))
+  })
+
   /** All that came, as one chunk; then the failure, if there is one: what came before it is good. */
-  private readonly body: Body = Channel.suspend(() => {
+  private readonly chunks: Pull.Pull<Uint8Array, Failure> = Effect.suspend(() => {
     const { exchange } = this
-    if (!exchange.isEmpty) {
-      const chunk = Channel.write(Chunk.unsafeFromArray(exchange.take()))
-      // Mostly the end is known by then.
-      return exchange.isOver && exchange.failure === undefined ? chunk : Channel.flatMap(chunk, () => this.body)
-    }
-    if (!exchange.isOver) return Channel.flatMap(Channel.fromEffect(waited(exchange)), () => this.body)
-    return exchange.failure === undefined ? Channel.void : Channel.fail(this.failed(exchange.failure.cause))
+    if (!exchange.isEmpty) return Effect.succeed(Chunk.unsafeFromArray(exchange.take()))
+    if (!exchange.isOver) return Effect.zipRight(waited(exchange), this.chunks)
+    return exchange.failure === undefined ? Pull.ended : Effect.fail(Option.some(this.failed(exchange.failure.cause)))
   })
 
   private readonly bytes: Effect.Effect<Uint8Array, Failure> = Effect.suspend(() => {

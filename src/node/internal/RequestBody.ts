@@ -1,5 +1,6 @@
 /** Bodies of requests as undici takes them. */
 import type * as HttpBody from "@effect/platform/HttpBody"
+import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
@@ -76,17 +77,17 @@ const fromRaw = (body: unknown): Prepared | undefined => {
 }
 
 /** Nothing when it is of a kind that cannot be sent, or others read it already. */
-export const prepare = (body: HttpBody.HttpBody, runtime: Runtime.Runtime<never>): Prepared | undefined => {
+export const prepare = (body: HttpBody.HttpBody): Effect.Effect<Prepared | undefined> => {
   switch (body._tag) {
     case "Empty":
-      return { body: null }
+      return Effect.succeed({ body: null })
     case "Uint8Array":
-      return { body: body.body }
+      return Effect.succeed({ body: body.body })
     case "Stream":
-      return fromStream(body.stream, runtime)
+      return Effect.map(Effect.runtime<never>(), (runtime) => fromStream(body.stream, runtime))
     case "FormData":
-      return fromWeb(body.formData)
+      return Effect.sync(() => fromWeb(body.formData))
     case "Raw":
-      return fromRaw(body.body)
+      return Effect.sync(() => fromRaw(body.body))
   }
 }
