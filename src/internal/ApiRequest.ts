@@ -1,6 +1,7 @@
 /** One request: sent, bounded in time, its status judged, its answer read, and sent again where that is allowed. */
 import type * as HttpBody from "@effect/platform/HttpBody"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
@@ -9,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import type * as Errors from "../schemas/Errors.js"
 import * as ApiBody from "./ApiBody.js"
 import * as ApiErrors from "./ApiErrors.js"
@@ -88,20 +88,22 @@ const failStatus = <X extends Extra>(wiring: Wiring, asked: Asked, expected: Rea
     }
   )
 
-/** `Scope` closes the connection, unless the answer was read to its end */
-type Read<X extends Extra, A> = (
-  response: Response,
-  asked: Asked
-) => Effect.Effect<A, StatusError<X>, Scope.Scope>
+/** Reads the body, or as much of it as it wants: what is left of it is given up then. */
+type Read<X extends Extra, A> = (response: Response, asked: Asked) => Effect.Effect<A, StatusError<X>>
 
-export const attempt = <X extends Extra, A>(
+/**
+ * The client gives the connection up when it is interrupted, also while the body is read. Where that is read later,
+ * `client` does so when a scope closes.
+ */
+export const attempt = <X extends Extra, A, R = never>(
   wiring: Wiring,
   call: Call<X>,
   accepts: (status: number) => boolean,
-  read: Read<X, A>
-): Effect.Effect<A, StatusError<X>, Scope.Scope> =>
+  read: Read<X, A>,
+  client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, R>
+): Effect.Effect<A, StatusError<X>, R> =>
   Effect.flatMap(prepare(wiring, call), ({ asked, request }) => {
-    const exchange = HttpClient.withScope(wiring.client).execute(request).pipe(
+    const exchange = client.execute(request).pipe(
       Effect.mapError(ApiErrors.fromHttp(asked, wiring.scrub)),
       Effect.flatMap((response) =>
         accepts(response.status)
@@ -152,7 +154,7 @@ const exchanged = <X extends Extra, A>(
   read: Read<X, A>,
   accepts: (status: number) => boolean = isOk
 ): Effect.Effect<A, StatusError<X>> =>
-  again(wiring, call)(Insistence.exchange(Effect.scoped(attempt(wiring, call, accepts, read))))
+  again(wiring, call)(Insistence.exchange(attempt(wiring, call, accepts, read, wiring.client)))
 
 /**
  * Only what came compressed can have lost its end unnoticed: fetch says nothing of a missing trailer. What was to be

@@ -1,4 +1,5 @@
 /** Answers that are read as they come. */
+import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -25,8 +26,13 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
       const outer = yield* Effect.scope
       const scope = yield* Scope.make()
       const opened = yield* restore(
-        ApiRequest.attempt(wiring, call, ApiRequest.isOk, (response, asked) =>
-          Effect.succeed<Opened>({ asked, response }))
+        ApiRequest.attempt(
+          wiring,
+          call,
+          ApiRequest.isOk,
+          (response, asked) => Effect.succeed<Opened>({ asked, response }),
+          HttpClient.withScope(wiring.client)
+        )
       ).pipe(
         Scope.extend(scope),
         Effect.onError((cause) =>

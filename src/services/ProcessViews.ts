@@ -32,8 +32,8 @@ export const source = (api: ContreeApi.Service, method: string, operationId: Ids
   operationId,
   method,
   events: (query) => api.operationEvents(operationId, query),
-  operation: api.getOperation(operationId),
-  inflight: api.getOperation(operationId, { inflight: true })
+  operation: Effect.suspend(() => api.getOperation(operationId)),
+  inflight: Effect.suspend(() => api.getOperation(operationId, { inflight: true }))
 })
 
 /**
