@@ -29,27 +29,37 @@ const broken = (source: Source, what: string, retryable: boolean): EventStreamEr
     retryable
   })
 
-/** fields that a server words itself: the streams are the command's own bytes, and stay as they are */
-const worded = ["error", "reason"]
-
+/** Cleans the fields that a server words itself: the streams are the command's own bytes, and stay as they are. */
 const withoutSecret = (event: Event.OperationEvent, scrub: Scrub): Event.OperationEvent => {
-  const clean = worded.flatMap((key) => {
-    const text = event.data[key]
-    return typeof text === "string" ? [[key, scrub(text)] as const] : []
-  })
-  return clean.length === 0 ? event : { ...event, data: { ...event.data, ...Object.fromEntries(clean) } }
+  const { error, reason } = event.data
+  if (typeof error !== "string" && typeof reason !== "string") return event
+  const clean = {
+    ...(typeof error === "string" ? { error: scrub(error) } : {}),
+    ...(typeof reason === "string" ? { reason: scrub(reason) } : {})
+  }
+  return { ...event, data: { ...event.data, ...clean } }
 }
 
-const eventOf = (frame: Sse.Frame, source: Source): Either.Either<Event.OperationEvent, EventStreamError> => {
-  if (frame.event === "sse_error") {
-    return Either.left(broken(source, frame.data === "" ? "the server ended it with an error" : frame.data, true))
+/** no JSON is undefined */
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
-  const json = Either.try((): unknown => JSON.parse(frame.data))
-  if (Either.isLeft(json)) return Either.left(broken(source, `after event ${frame.id}: an event is not JSON`, false))
-  return Either.mapBoth(decode(json.right), {
-    onLeft: (error) => broken(source, `event ${frame.id} cannot be read: ${issuesOf(error)}`, false),
-    onRight: (event) => withoutSecret(event, source.scrub)
-  })
+}
+
+/** what came in a frame, or why it cannot be read */
+const eventOf = (frame: Sse.Frame, source: Source): Event.OperationEvent | EventStreamError => {
+  if (frame.event === "sse_error") {
+    return broken(source, frame.data === "" ? "the server ended it with an error" : frame.data, true)
+  }
+  const json = parsed(frame.data)
+  if (json === undefined) return broken(source, `after event ${frame.id}: an event is not JSON`, false)
+  const event = decode(json)
+  return Either.isRight(event)
+    ? withoutSecret(event.right, source.scrub)
+    : broken(source, `event ${frame.id} cannot be read: ${issuesOf(event.left)}`, false)
 }
 
 /** what one connection has said so far */
@@ -71,11 +81,11 @@ const eventsOf = (chunk: Chunk.Chunk<Uint8Array>, read: Read, source: Source): A
   })
   for (const frame of frames) {
     const event = eventOf(frame, source)
-    if (Either.isLeft(event)) {
-      read.broken = event.left
+    if (event instanceof EventStreamError) {
+      read.broken = event
       return events
     }
-    events.push(event.right)
+    events.push(event)
   }
   if (Either.isLeft(pushed)) read.broken = tooLong(source)
   return events

@@ -67,6 +67,24 @@ describe("Timestamp", () => {
     )
   })
 
+  it("reads the same whatever was read before it", () => {
+    const head = FastCheck.constantFrom("2026-01-31T23:59:60", "2026-02-28T12:00:00", "0000-01-01T00:00:00")
+    const tail = FastCheck.oneof(
+      FastCheck.stringMatching(/^(\.\d{0,12})?(Z|z|[+-]\d\d:\d\d)?$/),
+      FastCheck.string({ maxLength: 12 }).map((text) => `${text}Z`),
+      FastCheck.string({ maxLength: 4 }).map((text) => `.1${text}Z`)
+    )
+    FastCheck.assert(
+      FastCheck.property(head, tail, (head, tail) => {
+        Timestamp.parse("1999-12-31T00:00:00Z")
+        const alone = Timestamp.parse(head + tail)
+        Timestamp.parse(`${head}Z`)
+        expect(Timestamp.parse(head + tail)).toEqual(alone)
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
   it("an offset names the same moment", () => {
     const offset = FastCheck.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 })
     FastCheck.assert(FastCheck.property(FastCheck.integer({ min: 0, max: 4e9 }), offset, (seconds, minutes) => {
