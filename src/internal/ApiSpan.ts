@@ -1,10 +1,9 @@
 /** A span for each public method, cheap: no stack trace, and attributes that hold ids and names alone. */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ParentSpan } from "effect/Tracer"
 import type { Scrub } from "./HttpText.js"
-import type { Pulled } from "./Pull.js"
+import * as Pull from "./Pull.js"
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
@@ -36,14 +35,8 @@ export const tracedStream =
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Exclude<R, ParentSpan>> =>
     Stream.withSpan(self, `Contree.Api.${method}`, options(wiring, attributes))
 
-/** The same of what is pulled: the span lasts as long as its scope, and begins with it. */
+/** The same of what is pulled. */
 export const tracedPull =
   (wiring: Scrubbing, method: string, attributes: Attributes = {}) =>
-  <A, E, E2>(self: Pulled<A, E, E2>): Pulled<A, E, E2> =>
-    Effect.gen(function*() {
-      const clock = yield* Effect.clock
-      const scope = yield* Effect.scope
-      const span = yield* Effect.makeSpan(`Contree.Api.${method}`, options(wiring, attributes))
-      yield* Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
-      return yield* Effect.withParentSpan(self, span)
-    })
+  <A, E, E2>(self: Pull.Pulled<A, E, E2>): Pull.Pulled<A, E, E2> =>
+    Pull.withSpan(`Contree.Api.${method}`, options(wiring, attributes))(self)

@@ -35,12 +35,9 @@ const open = <X extends Extra>(wiring: Wiring, call: Call<X>): Effect.Effect<Ope
         )
       ).pipe(
         Scope.extend(scope),
-        Effect.onError((cause) =>
-          Scope.close(scope, Exit.failCause(cause))
-        )
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
       )
-      yield* Scope.addFinalizerExit(outer, (exit) =>
-        Scope.close(scope, exit))
+      yield* Scope.addFinalizerExit(outer, (exit) => Scope.close(scope, exit))
       return opened
     })
   ))

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 
 /** fails with nothing at the end; not to be asked again after that, nor by two at once */
 export type Pull<A, E> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
@@ -37,11 +38,19 @@ const channelOf = <A, E>(pull: Pull<A, E>): Channel.Channel<Chunk.Chunk<A>, unkn
   return loop
 }
 
+/** One machine, where `Channel.unwrapScoped` is two of them. */
+const scoped = <A, E, E2>(pulled: Pulled<A, E, E2>): Channel.Channel<Chunk.Chunk<A>, unknown, E | E2> =>
+  Channel.flatMap(Channel.fromEffect(Scope.make()), (scope) =>
+    Channel.ensuringWith(
+      Channel.flatMap(Channel.fromEffect(Scope.extend(pulled, scope)), channelOf),
+      (exit) => Scope.close(scope, exit)
+    ))
+
 /** what streams were made of */
 const origins = new WeakMap<object, unknown>()
 
 export const toStream = <A, E, E2>(pulled: Pulled<A, E, E2>): Stream.Stream<A, E | E2> => {
-  const stream = Stream.fromChannel(Channel.unwrapScoped(Effect.map(pulled, channelOf)))
+  const stream = Stream.fromChannel(scoped(pulled))
   origins.set(stream, Effect.mapError(pulled, Option.some))
   return stream
 }
@@ -84,6 +93,17 @@ export const concluded = <A, E, E2>(pull: Pull<A, E>, conclude: Effect.Effect<vo
     (error): Effect.Effect<never, Option.Option<E | E2>> =>
       Option.isSome(error) ? Effect.fail(error) : Effect.zipRight(Effect.mapError(conclude, Option.some), ended)
   )
+
+/** The span begins when reading does, and ends with the scope. */
+export const withSpan =
+  (name: string, options: Tracer.SpanOptions) => <A, E, E2>(self: Pulled<A, E, E2>): Pulled<A, E, E2> =>
+    Effect.gen(function*() {
+      const clock = yield* Effect.clock
+      const scope = yield* Effect.scope
+      const span = yield* Effect.makeSpan(name, options)
+      yield* Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
+      return yield* Effect.withParentSpan(self, span)
+    })
 
 /** these, and then the end */
 export const fromArray = <A>(items: ReadonlyArray<A>, then: Effect.Effect<void> = Effect.void): Pulled<A, never> =>

@@ -67,15 +67,21 @@ const send = (
   prepared: Prepared
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> =>
   Effect.async((resume) => {
+    // A body may stay open for hours: whoever waited for its head is not held for so long.
+    let waiting: typeof resume | undefined = resume
+    const answer = (effect: Parameters<typeof resume>[0]): void => {
+      waiting?.(effect)
+      waiting = undefined
+    }
     const fail = (cause: unknown): void =>
-      resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
+      answer(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
     const abort = (): void => exchange.abort()
     const finish = (): void => {
       signal.removeEventListener("abort", abort)
       void prepared.stop?.()
     }
     const exchange = new Exchange({
-      onHead: (head) => resume(Effect.succeed(new PoolResponse(request, head, exchange))),
+      onHead: (head) => answer(Effect.succeed(new PoolResponse(request, head, exchange))),
       onFailure: fail,
       onFinish: finish
     })

@@ -262,9 +262,10 @@ export const make: Effect.Effect<Service, never, ContreeApi | ContreeConfig> = E
     wait: wait(api),
     events: (id, options) => {
       const read = options?.follow === false ? Follow.replay : Follow.follow
-      return Pull.toStream(read(Views.source(api, "Operations.events", id), { after: options?.after })).pipe(
-        Stream.map(Views.toEvent),
-        Stream.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } })
+      return read(Views.source(api, "Operations.events", id), { after: options?.after }).pipe(
+        Effect.map(Effect.map(Chunk.map(Views.toEvent))),
+        Pull.withSpan("Contree.Operations.events", { attributes: { "contree.operation": id } }),
+        Pull.toStream
       )
     },
     cancel: (id) =>
