@@ -1,16 +1,21 @@
 /** The same run four ways: the SDK on a client, raw undici with eventsource-parser, and fetch with what one would write. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Command from "effect-contree/Command"
 import * as Contree from "effect-contree/Contree"
 import * as Ids from "effect-contree/Ids"
 import * as Images from "effect-contree/Images"
 import { UndiciClient } from "effect-contree/node"
+import * as Wire from "effect-contree/Wire"
 import { createParser } from "eventsource-parser"
 import { Pool } from "undici"
 import { image } from "./serverBodies.js"
@@ -44,6 +49,37 @@ export const imageOf = Effect.flatMap(Images.Images, (images) => images.use(Ids.
 export const runner = async (runtime: Sdk, command = "true"): Promise<() => Promise<string>> => {
   const handle = await runtime.runPromise(imageOf)
   const run = Effect.map(handle.run(Command.exec(command)), (result) => result.stdout.text)
+  return () => runtime.runPromise(run)
+}
+
+// ------------------------------------------------------------------------------------- Effect without the SDK: its floor
+
+/** the same three requests through platform's `HttpClient`: decoded, but nothing checked, retried, bounded or cleaned up */
+export const effectRunner = async (url: string): Promise<() => Promise<string>> => {
+  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  const client = await runtime.runPromise(HttpClient.HttpClient)
+  const json = <A, I>(schema: Schema.Schema<A, I>) => HttpClientResponse.schemaBodyJson(schema)
+  const post = HttpClientRequest.post(`${url}/v1/instances`, { headers }).pipe(
+    HttpClientRequest.bodyText(request, "application/json")
+  )
+  const run = Effect.gen(function*() {
+    const { uuid } = yield* Effect.flatMap(client.execute(post), json(Wire.OperationCreated))
+    const log = yield* client.get(`${url}/v1/operations/${uuid}/events?follow=1`, { headers })
+    let printed = ""
+    const parser = createParser({
+      onEvent: ({ data, event }) => {
+        const { data: payload } = JSON.parse(data)
+        if (event === "stdout") printed += payload.value
+      }
+    })
+    const text = new TextDecoder()
+    yield* Stream.runForEach(log.stream, (bytes) =>
+      Effect.sync(() =>
+        parser.feed(text.decode(bytes, { stream: true }))
+      ))
+    yield* Effect.flatMap(client.get(`${url}/v1/operations/${uuid}`, { headers }), json(Wire.Operation))
+    return printed
+  })
   return () => runtime.runPromise(run)
 }
 

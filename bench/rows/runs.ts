@@ -1,5 +1,5 @@
 /** Spawn, follow, result: what a run costs where the server answers at once. */
-import { fetchRun, layers, pool, runner, sdk, undiciRun } from "../clients.js"
+import { effectRunner, fetchRun, layers, pool, runner, sdk, undiciRun } from "../clients.js"
 import { atOnce, compared, contest, perSecond } from "../Harness.js"
 import type { Metric, Row, Settings } from "../Harness.js"
 
@@ -18,6 +18,7 @@ const level = async (settings: Settings, concurrency: number): Promise<Metric> =
   const ones: Record<string, () => Promise<string>> = {
     "raw undici": () => undiciRun(raw),
     "plain fetch": () => fetchRun(url),
+    "Effect without the SDK": await effectRunner(url),
     ...Object.fromEntries(names.map((name, i) => [name, runs[i]!]))
   }
   for (const one of Object.values(ones)) await check(one)

@@ -1,5 +1,4 @@
 /** A POST that begins something that goes on: sent again where an interruption can tell a pause from a request on its way. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -34,8 +33,8 @@ export const created = <X extends Extra, A, I>(
           ...call,
           verb: "POST",
           once: true,
-          // an answer that comes too late for whoever waited still says what is to be ended
-          timeout: isObserved ? Duration.sum(wiring.requestTimeout, RunAttempt.grace) : wiring.requestTimeout
+          // who observes it keeps the time: an answer that comes too late for the caller still says what is to be ended
+          timeout: isObserved ? "none" : wiring.requestTimeout
         },
         schema,
         named
