@@ -1,0 +1,159 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Deferred, Effect, Exit, FastCheck, Fiber, Option, Stream } from "effect"
+import * as Pull from "../../src/internal/Pull.js"
+
+/** something to read that writes down when it is opened and closed, and how */
+const noted = (log: Array<string>, name: string, items: ReadonlyArray<number>): Pull.Pulled<number, never> =>
+  Effect.zipRight(
+    Effect.acquireRelease(
+      Effect.sync(() => log.push(`open ${name}`)),
+      (_, exit) => Effect.sync(() => log.push(`close ${name} ${exit._tag}`))
+    ),
+    Pull.fromArray(items)
+  )
+
+const failing = (log: Array<string>): Pull.Pulled<number, string> =>
+  Effect.map(noted(log, "it", []), () => Effect.fail(Option.some("broken")))
+
+const collect = <A, E, E2>(pulled: Pull.Pulled<A, E, E2>): Effect.Effect<ReadonlyArray<A>, E | E2> =>
+  Effect.suspend(() => {
+    const items: Array<A> = []
+    return Effect.as(Pull.forEachChunk(pulled, (chunk) => void items.push(...chunk)), items)
+  })
+
+describe("toStream", () => {
+  it.effect("gives all there is, each time it is run, and closes at the end", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const stream = Pull.toStream(noted(log, "it", [1, 2]))
+      for (let n = 0; n < 2; n++) expect(Chunk.toReadonlyArray(yield* Stream.runCollect(stream))).toEqual([1, 2])
+      expect(log).toEqual(["open it", "close it Success", "open it", "close it Success"])
+    }))
+
+  it.effect("closes when its consumer stops, and when reading fails", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      yield* Stream.runDrain(Stream.take(Pull.toStream(noted(log, "it", [1, 2])), 1))
+      expect(log).toEqual(["open it", "close it Success"])
+      expect(yield* Effect.flip(Stream.runDrain(Pull.toStream(failing(log))))).toBe("broken")
+      expect(log.slice(2)).toEqual(["open it", "close it Failure"])
+    }))
+
+  it.effect("closes when it is interrupted, also before it has begun to give anything", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const begun = yield* Deferred.make<void>()
+      const stuck = Effect.zipRight(
+        noted(log, "it", []),
+        Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never)
+      )
+      const fiber = yield* Effect.fork(Stream.runDrain(Pull.toStream(stuck)))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(fiber)
+      expect(log).toEqual(["open it", "close it Failure"])
+    }))
+
+  it.effect("fails as its beginning does", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.flip(Stream.runDrain(Pull.toStream(Effect.fail("no"))))).toBe("no")
+    }))
+})
+
+describe("fromStream", () => {
+  it.effect("is what the stream was made of, or the stream", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const made = Pull.toStream(noted(log, "it", [1, 2]))
+      expect(yield* collect(Pull.fromStream(made))).toEqual([1, 2])
+      expect(log).toEqual(["open it", "close it Success"])
+      expect(yield* collect(Pull.fromStream(Stream.map(made, (n) => n * 2)))).toEqual([2, 4])
+    }))
+
+  it.effect("begins when it is asked, and fails then", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log: Array<string> = []
+      const pull = yield* Pull.fromStream(Pull.toStream(noted(log, "it", [1])))
+      expect(log).toEqual([])
+      yield* pull
+      expect(log).toEqual(["open it"])
+      const refused = yield* Pull.fromStream(Pull.toStream(Effect.fail("no")))
+      expect(yield* Effect.flip(refused)).toEqual(Option.some("no"))
+    })))
+})
+
+describe("sequence", () => {
+  it.effect("reads one after the other, and closes each before it asks for the next", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const turns = [noted(log, "a", [1, 2]), undefined, noted(log, "b", []), noted(log, "c", [3])]
+      const next = Effect.suspend(() => {
+        log.push("next")
+        return turns.length === 0 ? Pull.ended : Effect.succeed(turns.shift())
+      })
+      expect(yield* collect(Pull.sequence(next))).toEqual([1, 2, 3])
+      expect(log.join(", ")).toBe(
+        "next, open a, close a Success, next, next, open b, close b Success, next, open c, close c Success, next"
+      )
+    }))
+
+  it.effect("fails as a part or the choice of the next one does, and closes all the same", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      expect(yield* Effect.flip(collect(Pull.sequence(Effect.succeed(failing(log)))))).toBe("broken")
+      expect(log).toEqual(["open it", "close it Failure"])
+      expect(yield* Effect.flip(collect(Pull.sequence(Effect.fail(Option.some("none")))))).toBe("none")
+    }))
+
+  it.effect("closes what is being read when nobody wants more", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      yield* Effect.scoped(Effect.flatMap(Pull.sequence(Effect.succeed(noted(log, "it", [1]))), (pull) => pull))
+      expect(log).toEqual(["open it", "close it Success"])
+    }))
+
+  it.effect("is the same as one stream after the other", () =>
+    Effect.promise(() =>
+      FastCheck.assert(
+        FastCheck.asyncProperty(
+          FastCheck.array(FastCheck.option(FastCheck.array(FastCheck.integer(), { maxLength: 4 }), { nil: undefined })),
+          async (parts) => {
+            const left = [...parts]
+            const next = Effect.suspend(() => {
+              if (left.length === 0) return Pull.ended
+              const part = left.shift()
+              return Effect.succeed(part === undefined ? undefined : Pull.fromArray(part))
+            })
+            expect(await Effect.runPromise(collect(Pull.sequence(next)))).toEqual(parts.flatMap((part) => part ?? []))
+          }
+        )
+      )
+    ))
+})
+
+describe("concluded", () => {
+  it.effect("comes after all was read, and not after a failure", () =>
+    Effect.gen(function*() {
+      let times = 0
+      const conclude = Effect.sync(() => void times++)
+      const with_ = <E>(pulled: Pull.Pulled<number, E>) =>
+        collect(Effect.map(pulled, (pull) => Pull.concluded(pull, conclude)))
+      expect(yield* with_(Pull.fromArray([1]))).toEqual([1])
+      expect(times).toBe(1)
+      expect(yield* Effect.flip(with_(failing([])))).toBe("broken")
+      expect(times).toBe(1)
+      const objecting = Effect.map(Pull.fromArray([1]), (pull) => Pull.concluded(pull, Effect.fail("wrong")))
+      expect(yield* Effect.flip(collect(objecting))).toBe("wrong")
+    }))
+})
+
+describe("withSpan", () => {
+  it.effect("ends with the scope, as that does, and is the parent of what begins in it", () =>
+    Effect.gen(function*() {
+      const spans: Array<unknown> = []
+      const seen = Effect.map(Effect.currentSpan, (span) => void spans.push(span))
+      const traced = Pull.withSpan("reading", {})(Effect.zipRight(Effect.orDie(seen), failing([])))
+      const exit = yield* Effect.exit(collect(traced))
+      expect(exit).toEqual(Exit.fail("broken"))
+      expect(spans).toMatchObject([{ name: "reading", status: { _tag: "Ended" } }])
+    }))
+})
