@@ -5,10 +5,11 @@
  *   gigabyte-program FOLDER BYTES
  */
 import { HttpClient } from "@effect/platform"
-import { NodeContext, NodeHttpClient } from "@effect/platform-node"
+import { NodeContext } from "@effect/platform-node"
 import { ContreeLocal } from "contree-local"
 import { Effect, Layer } from "effect"
 import { Command, Contree, File, Files, Images } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 
@@ -79,7 +80,7 @@ const program = Effect.gen(function*() {
 })
 
 const engine = ContreeLocal.layerServer({ store: `${folder}/store` })
-const all = services.pipe(Layer.provideMerge(engine), Layer.provide(NodeHttpClient.layerUndici))
+const all = services.pipe(Layer.provideMerge(engine), Layer.provide(UndiciClient.layer))
 console.log(
   JSON.stringify(await Effect.runPromise(program.pipe(Effect.provide(all), Effect.provide(NodeContext.layer))))
 )
