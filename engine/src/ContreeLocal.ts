@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Contree from "effect-contree/Contree"
+import { UndiciClient } from "effect-contree/node"
 import { EngineError } from "./EngineError.js"
 import type { Address } from "./server/Server.js"
 import * as Start from "./server/Start.js"
@@ -96,7 +96,7 @@ const services = (address: Address, options: Options): Layer.Layer<Contree.Contr
     concurrency: { runs: options.concurrency ?? Start.defaults.concurrency }
   }).pipe(
     // the client's connections outlive the services: what they cancel on their way down still arrives
-    Layer.provide(NodeHttpClient.layerUndici),
+    Layer.provide(UndiciClient.layer),
     Layer.mapError((error) =>
       new EngineError({ reason: "ListenFailed", description: `the engine's own address was refused: ${error.message}` })
     )

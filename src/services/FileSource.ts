@@ -7,12 +7,13 @@ import * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import * as LocalRead from "../internal/LocalRead.js"
 import type { Uploaded } from "../schemas/Uploaded.js"
 import * as File from "./File.js"
 
 /**
- * A file ready to be sent. `size` in bytes where it is known. A `Stream` source is a `restartable` one when running it
- * again gives the same content (a local file), so that it can be hashed first and sent after.
+ * A file ready to be sent. `size` in bytes where it is known. A `Stream` source that gives the same content
+ * when it is run again (a local file) has a `digest` to be asked for first: its SHA-256 in hexadecimal.
  *
  * @internal
  */
@@ -24,7 +25,7 @@ export type Source<E = never, R = never> =
       readonly _tag: "Stream"
       readonly stream: Stream.Stream<Uint8Array, E, R>
       readonly size: number | undefined
-      readonly restartable: boolean
+      readonly digest: Effect.Effect<string, E, R> | undefined
     }
     | { readonly _tag: "Uploaded"; readonly file: Uploaded; readonly size: number }
   )
@@ -56,9 +57,9 @@ const localSource = (
     return {
       _tag: "Stream",
       // A file that grows meanwhile is sent as it was: its length has been announced.
-      stream: fs.stream(local, size === undefined ? {} : { bytesToRead: FileSystem.Size(size) }),
+      stream: LocalRead.stream(local, size),
       size,
-      restartable: info.type === "File",
+      digest: info.type === "File" ? LocalRead.sha256(local, size) : undefined,
       ...((info.mode & 0o111) === 0 ? {} : { mode: 0o755 }),
       ...File.own(attributes)
     }
@@ -93,7 +94,7 @@ export const toContent = <const F extends File.Content>(
         _tag: "Stream",
         stream: file.content,
         size: undefined,
-        restartable: false,
+        digest: undefined,
         ...File.own(file)
       })
     case "Uploaded":

@@ -53,13 +53,6 @@ const hashing = <E, R>(
     return chunk
   })
 
-/** one pass over it, in constant memory */
-const digestOfStream = <E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Ids.Sha256, E, R> =>
-  Effect.suspend(() => {
-    const hasher = Sha256.make()
-    return Effect.map(Stream.runDrain(hashing(stream, hasher)), () => Ids.Sha256.make(hasher.hex()))
-  })
-
 // --------------------------------------------------------------------------------------------------------- sending
 
 const fromWire = (file: Wire.UploadedFile): Uploaded => ({ id: file.uuid, sha256: file.sha256, size: file.size })
@@ -119,7 +112,7 @@ export const upload = <const F extends File.Content>(
     if (source._tag === "Uploaded") return Effect.succeed(source.file)
     const sent = send(deps, source, undefined)
     // A program's own stream may come from a run that uploads too: were it counted, they could wait for each other.
-    return source._tag === "Stream" && !source.restartable ? sent : limited(deps, sent)
+    return source._tag === "Stream" && source.digest === undefined ? sent : limited(deps, sent)
   })
 
 // -------------------------------------------------------------------------------------------------------- ensuring
@@ -146,10 +139,12 @@ const withKey = <E, R>(
   if (source._tag === "Bytes") {
     return Effect.map(digestOf(source.bytes), (sha256) => ({ source, sha256, key: sha256 }))
   }
-  if (source._tag === "Stream" && source.restartable) {
+  if (source._tag === "Stream" && source.digest !== undefined) {
     const local = localOf(content)
     const known = local === undefined ? undefined : digests.get(local)
-    return Effect.map(known === undefined ? digestOfStream(source.stream) : Effect.succeed(known), (sha256) => {
+    const digest = known === undefined ? source.digest : Effect.succeed(known)
+    return Effect.map(digest, (hex) => {
+      const sha256 = Ids.Sha256.make(hex)
       if (local !== undefined) digests.set(local, sha256)
       return { source, sha256, key: sha256 }
     })

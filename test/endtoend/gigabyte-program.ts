@@ -5,39 +5,43 @@
  *   gigabyte-program FOLDER BYTES
  */
 import { HttpClient } from "@effect/platform"
-import { NodeContext, NodeHttpClient } from "@effect/platform-node"
+import { NodeContext } from "@effect/platform-node"
 import { ContreeLocal } from "contree-local"
 import { Effect, Layer } from "effect"
 import { Command, Contree, File, Files, Images } from "effect-contree"
+import { UndiciClient } from "effect-contree/node"
 import { createHash, randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
-import { pipeline } from "node:stream/promises"
 
 const [folder = "", size = ""] = process.argv.slice(2)
 const source = `${folder}/source`
 const target = `${folder}/target`
 
+// What the program itself does with files it does with one buffer: the memory is to be that of what is tested.
+const piece = randomBytes(1 << 20)
+
 /** writes bytes that no file system can make smaller, and gives their hash */
-const fill = async (): Promise<string> => {
+const fill = (): string => {
   const hash = createHash("sha256")
-  const piece = randomBytes(1 << 20)
-  await pipeline(
-    function*() {
-      for (let left = Number(size), n = 0; left > 0; left -= piece.length, n++) {
-        piece.writeUInt32LE(n)
-        const part = Buffer.from(piece.subarray(0, Math.min(left, piece.length)))
-        hash.update(part)
-        yield part
-      }
-    },
-    Fs.createWriteStream(source)
-  )
+  const file = Fs.openSync(source, "wx")
+  for (let left = Number(size), n = 0; left > 0; left -= piece.length, n++) {
+    piece.writeUInt32LE(n)
+    const part = piece.subarray(0, Math.min(left, piece.length))
+    hash.update(part)
+    Fs.writeFileSync(file, part)
+  }
+  Fs.closeSync(file)
   return hash.digest("hex")
 }
 
-const hashOf = async (path: string): Promise<string> => {
+const hashOf = (path: string): string => {
   const hash = createHash("sha256")
-  await pipeline(Fs.createReadStream(path), hash)
+  const file = Fs.openSync(path, "r")
+  for (let read = 1; read > 0;) {
+    read = Fs.readSync(file, piece)
+    hash.update(piece.subarray(0, read))
+  }
+  Fs.closeSync(file)
   return hash.digest("hex")
 }
 
@@ -53,7 +57,7 @@ const services = Layer.unwrapEffect(Effect.map(ContreeLocal.Server, ({ token, ur
   })))
 
 const program = Effect.gen(function*() {
-  const hash = yield* Effect.promise(fill)
+  const hash = yield* Effect.sync(fill)
   const busybox = yield* (yield* Images.Images).use("busybox:latest")
   const run = yield* busybox.run(Command.shell("sha256sum < /big"), {
     files: { "/big": File.path(source) },
@@ -67,7 +71,7 @@ const program = Effect.gen(function*() {
   return {
     hash,
     inSandbox: run.stdout.text.split(" ")[0],
-    downloaded: yield* Effect.promise(() => hashOf(target)),
+    downloaded: hashOf(target),
     ensured: again.sha256,
     bodies: [before, after],
     // kilobytes
@@ -76,7 +80,7 @@ const program = Effect.gen(function*() {
 })
 
 const engine = ContreeLocal.layerServer({ store: `${folder}/store` })
-const all = services.pipe(Layer.provideMerge(engine), Layer.provide(NodeHttpClient.layerUndici))
+const all = services.pipe(Layer.provideMerge(engine), Layer.provide(UndiciClient.layer))
 console.log(
   JSON.stringify(await Effect.runPromise(program.pipe(Effect.provide(all), Effect.provide(NodeContext.layer))))
 )

@@ -85,14 +85,19 @@ const arrows: ReadonlyArray<Arrow> = [
   ...forbidden("no-import-of-tests", "engine/src", "../test/Target.js"),
   ...forbidden("engine-declares-its-packages", "engine/src", "left-pad", "undici"),
 
-  ...allowed("engine/src/ContreeLocal.ts", "effect-contree/LayerTarget", "effect-contree/SchemaTarget", "./Target.js"),
+  ...allowed(
+    "engine/src/ContreeLocal.ts",
+    "effect-contree/LayerTarget",
+    "effect-contree/SchemaTarget",
+    "effect-contree/node",
+    "./Target.js"
+  ),
   ...forbidden(
     "engine-layer-sees-layers",
     "engine/src/ContreeLocal.ts",
     "effect-contree",
     "effect-contree/ServiceTarget",
     "effect-contree/testing",
-    "effect-contree/node",
     "../../src/internal/Target.js"
   ),
 

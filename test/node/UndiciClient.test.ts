@@ -233,6 +233,20 @@ describe("bodies of answers", () => {
     return { response: yield* (yield* client).get(url), finish: () => finish?.() }
   })
 
+  it.live("the whole of a large body is not what came of it first", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const size = 100_000
+      const url = yield* http((_, response) => {
+        // head and first bytes at once, so that they are here before anybody asks for the whole
+        response.write(Buffer.alloc(size))
+        setTimeout(() => response.end(Buffer.alloc(size)), 20)
+      })
+      const http1 = yield* client
+      const whole = Effect.flatMap(http1.get(url), (it) => it.arrayBuffer)
+      const all = yield* Effect.all(Array.from({ length: 50 }, () => whole), { concurrency: 5 })
+      expect(new Set(all.map((bytes) => bytes.byteLength))).toEqual(new Set([2 * size]))
+    })))
+
   it.live("a stream of what was read whole is the whole", () =>
     Effect.scoped(Effect.gen(function*() {
       const { response, finish } = yield* halved

@@ -3,6 +3,7 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import * as Ids from "../../src/schemas/Ids.js"
 import * as File from "../../src/services/File.js"
 import * as FileSource from "../../src/services/FileSource.js"
@@ -90,7 +91,7 @@ describe("FileSource.toContent", () => {
   it.effect("a stream keeps its error and is read by who runs it", () =>
     Effect.gen(function*() {
       const source = yield* FileSource.toContent(File.stream(Stream.fail("boom" as const), { mode: 0o400 }))
-      expect(source).toMatchObject({ _tag: "Stream", size: undefined, restartable: false, mode: 0o400 })
+      expect(source).toMatchObject({ _tag: "Stream", size: undefined, digest: undefined, mode: 0o400 })
       expect(yield* Effect.exit(collect(source))).toEqual(Exit.fail("boom"))
     }))
 
@@ -110,9 +111,11 @@ describe("FileSource.toContent", () => {
         yield* fs.writeFileString(path, "héllo")
         yield* fs.chmod(path, local)
         const source = yield* FileSource.toContent(file)
-        expect(source).toMatchObject({ _tag: "Stream", size: 6, restartable: true })
+        expect(source).toMatchObject({ _tag: "Stream", size: 6, digest: expect.anything() })
         expect(source.mode).toBe(mode)
-        // once to hash it, once to send it
+        if (source._tag !== "Stream" || source.digest === undefined) throw new Error("it can be read again")
+        expect(yield* source.digest).toBe(createHash("sha256").update("héllo").digest("hex"))
+        // as often as it is sent
         expect(yield* collect(source)).toBe("héllo")
         expect(yield* collect(source)).toBe("héllo")
         // a mode that was given wins, 0 too
@@ -171,7 +174,7 @@ describe("FileSource.toContent", () => {
         execFileSync("mkfifo", [`${folder}/pipe`])
         expect(yield* FileSource.toContent(File.path(`${folder}/pipe`))).toMatchObject({
           size: undefined,
-          restartable: false
+          digest: undefined
         })
       })
     ))

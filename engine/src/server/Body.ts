@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Refusal } from "../run/Refusal.js"
 import * as JsonPosition from "./JsonPosition.js"
+import * as Scavenge from "./Scavenge.js"
 import { badRequest, tooLarge } from "../run/Refusal.js"
 
 /**
@@ -45,7 +46,10 @@ export const bytes = (
     const whole = Stream.suspend(() => source.complete ? Stream.empty : Stream.fail(cutOff))
     return NodeStream.fromReadable<Refusal, Uint8Array>(() => source, () => cutOff, { closeOnDone: false }).pipe(
       Stream.mapChunksEffect((chunk) => {
-        for (const part of chunk) received += part.length
+        for (const part of chunk) {
+          received += part.length
+          Scavenge.count(part.length)
+        }
         return received > limit ? Effect.fail(refusal) : Effect.succeed(chunk)
       }),
       Stream.concat(whole)

@@ -5,7 +5,6 @@
  */
 import { FileId, Sha256 } from "effect-contree/Ids"
 import type { Timestamp } from "effect-contree/Timestamp"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -100,15 +99,19 @@ const spool = <E, R>(
     let size = 0
     yield* Stream.runForEachChunk(bytes, (pieces) =>
       Effect.suspend((): Effect.Effect<void, StoreError | UploadTooLarge> => {
-        const piece = Buffer.concat(Chunk.toReadonlyArray(pieces))
-        size += piece.length
+        for (const piece of pieces) {
+          size += piece.length
+        }
         if (size > maxBytes) {
           return Effect.fail(new UploadTooLarge({ maxBytes }))
         }
-        hash.update(piece)
         return Effect.tryPromise({
-          try: () =>
-            file.appendFile(piece),
+          try: async () => {
+            for (const piece of pieces) {
+              hash.update(piece)
+              await file.writeFile(piece)
+            }
+          },
           catch: fromCause("storing an upload")
         })
       }))

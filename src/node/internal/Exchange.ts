@@ -4,9 +4,13 @@
  */
 import type { Dispatcher } from "undici"
 import type { Gate } from "./Gate.js"
+import * as Scavenge from "./Scavenge.js"
 
 /** in bytes: a few reads of a socket */
-const highWaterMark = 256 * 1024
+const highWaterMark = 1024 * 1024
+
+/** in bytes; whoever sends so many at once sends more, and nobody waits for the first of them alone */
+const bulk = 16 * 1024
 
 type Controller = Dispatcher.DispatchController
 type IncomingHeaders = NonNullable<Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]>
@@ -33,6 +37,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private size = 0
   private hasHead = false
   private isAborted = false
+  private isWaking = false
   /** somebody wants the whole: there is no use in stopping the sender */
   private isCollecting = false
   /** no more comes: because that was all, or because of `failure` */
@@ -60,11 +65,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_: Controller, chunk: Uint8Array): void {
     if (this.isAborted) return
+    Scavenge.count(chunk.length)
     this.parts.push(chunk)
     this.size += chunk.length
     if (this.isCollecting) return
     if (this.size >= highWaterMark) this.gate?.shut()
-    this.wake()
+    if (chunk.length < bulk) this.wake()
+    else this.wakeSoon()
   }
 
   onResponseEnd(): void {
@@ -110,6 +117,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   forget(wake: () => void): void {
     this.waiters.delete(wake)
+  }
+
+  /** Once for all that the socket has now: to wake the reader costs more than to receive a chunk. */
+  private wakeSoon(): void {
+    if (this.isWaking) return
+    this.isWaking = true
+    setImmediate(() => {
+      this.isWaking = false
+      // Meanwhile somebody may have come who waits for the end.
+      if (!this.isCollecting) this.wake()
+    })
   }
 
   private wake(): void {

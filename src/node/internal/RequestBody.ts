@@ -6,6 +6,7 @@ import type * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
+import * as SpareBytes from "../../internal/SpareBytes.js"
 
 export interface Prepared {
   readonly body: Exclude<Dispatcher.DispatchOptions["body"], undefined>
@@ -24,8 +25,25 @@ const fromIterator = (iterator: AsyncIterator<unknown>): Prepared => ({
   stop: () => iterator.return?.().then(nothing, nothing) ?? Promise.resolve()
 })
 
+/**
+ * Of what it asks for after it, undici has written all of it: a piece that is larger than what a socket keeps makes it
+ * wait until the socket has nothing left. Smaller ones are never lent.
+ */
+const givingBack = (iterator: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> => {
+  let sent: Uint8Array | undefined
+  return {
+    next: async () => {
+      if (sent !== undefined) SpareBytes.giveBack(sent)
+      const next = await iterator.next()
+      sent = next.done === true ? undefined : next.value
+      return next
+    },
+    return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined })
+  }
+}
+
 const fromStream = (stream: Stream.Stream<Uint8Array, unknown>, runtime: Runtime.Runtime<never>): Prepared =>
-  fromIterator(Stream.toAsyncIterableRuntime(stream, runtime)[Symbol.asyncIterator]())
+  fromIterator(givingBack(Stream.toAsyncIterableRuntime(stream, runtime)[Symbol.asyncIterator]()))
 
 /** Not by its own iterator, which ends only when what was asked of it last has come. */
 const fromReadable = (stream: ReadableStream<unknown>): Prepared => {
