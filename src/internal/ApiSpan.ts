@@ -1,6 +1,5 @@
 /** A span for each public method, cheap: no stack trace, and attributes that hold ids and names alone. */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import type { ParentSpan } from "effect/Tracer"
 import type { Scrub } from "./HttpText.js"
 import * as Pull from "./Pull.js"
@@ -29,11 +28,6 @@ export const traced =
   (wiring: Scrubbing, method: string, attributes: Attributes = {}) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, ParentSpan>> =>
     Effect.withSpan(self, `Contree.Api.${method}`, options(wiring, attributes))
-
-export const tracedStream =
-  (wiring: Scrubbing, method: string, attributes: Attributes = {}) =>
-  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Exclude<R, ParentSpan>> =>
-    Stream.withSpan(self, `Contree.Api.${method}`, options(wiring, attributes))
 
 /** The same of what is pulled. */
 export const tracedPull =

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as ApiErrors from "./ApiErrors.js"
 import type { Asked, Extra, StatusError } from "./ApiErrors.js"
 import * as ApiRequest from "./ApiRequest.js"
@@ -58,22 +57,16 @@ const pulled = <X extends Extra>(
   )
 }
 
-/** the same of an answer that is still to come */
-export const chunks = <X extends Extra>(
-  wiring: Wiring,
-  call: Call<X>
-): Pull.Pulled<Uint8Array, StatusError<X>, StatusError<X>> =>
-  Effect.flatMap(open(wiring, call), (opened) => pulled<X>(wiring, opened))
-
-/** the bytes of an answer as they come; it fails when not one comes for the idle timeout */
-export const bytes = <X extends Extra, E = never>(
+/**
+ * The bytes of an answer as they come; it fails when not one comes for the idle timeout. `check` sees all of them on their
+ * way.
+ */
+export const chunks = <X extends Extra, E = never>(
   wiring: Wiring,
   call: Call<X>,
   check: (
-    body: Stream.Stream<Uint8Array, StatusError<X>>,
+    body: Pull.Pull<Uint8Array, StatusError<X>>,
     opened: Opened
-  ) => Stream.Stream<Uint8Array, StatusError<X> | E> = (body) => body
-): Stream.Stream<Uint8Array, StatusError<X> | E> =>
-  Stream.unwrapScoped(
-    Effect.map(open(wiring, call), (opened) => check(Pull.toStream(pulled<X>(wiring, opened)), opened))
-  )
+  ) => Pull.Pull<Uint8Array, StatusError<X> | E> = (body) => body
+): Pull.Pulled<Uint8Array, StatusError<X> | E, StatusError<X>> =>
+  Effect.flatMap(open(wiring, call), (opened) => Effect.map(pulled<X>(wiring, opened), (body) => check(body, opened)))

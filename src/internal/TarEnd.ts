@@ -1,6 +1,6 @@
 /** A tar is complete when it ends in two blocks of zeros: where the transport cannot tell, this does. */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import * as Pull from "./Pull.js"
 
 const block = 512
 
@@ -19,20 +19,16 @@ const zeros = (bytes: Uint8Array, before: number): number => {
 }
 
 /** the same bytes; at the end, `onCut` when the end of the archive was not among them */
-export const complete = <E, R, E2>(
-  self: Stream.Stream<Uint8Array, E, R>,
-  onCut: () => E2
-): Stream.Stream<Uint8Array, E | E2, R> =>
-  Stream.suspend(() => {
-    let length = 0
-    let ending = 0
-    const counted = Stream.map(self, (bytes) => {
+export const complete = <E, E2>(self: Pull.Pull<Uint8Array, E>, onCut: () => E2): Pull.Pull<Uint8Array, E | E2> => {
+  let length = 0
+  let ending = 0
+  const counted = Effect.map(self, (chunk) => {
+    for (const bytes of chunk) {
       length += bytes.length
       ending = zeros(bytes, ending)
-      return bytes
-    })
-    const verdict = Effect.suspend(() =>
-      length % block === 0 && ending >= 2 * block ? Effect.void : Effect.fail(onCut())
-    )
-    return Stream.concat(counted, Stream.drain(Stream.fromEffect(verdict)))
+    }
+    return chunk
   })
+  const verdict = Effect.suspend(() => length % block === 0 && ending >= 2 * block ? Effect.void : Effect.fail(onCut()))
+  return Pull.concluded(counted, verdict)
+}

@@ -6,13 +6,13 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as ApiErrors from "../internal/ApiErrors.js"
 import * as ApiPath from "../internal/ApiPath.js"
 import * as ApiRequest from "../internal/ApiRequest.js"
 import * as ApiStream from "../internal/ApiStream.js"
-import { nameOf, traced, tracedStream } from "../internal/ApiSpan.js"
+import { nameOf, traced, tracedPull } from "../internal/ApiSpan.js"
 import * as HttpDecoded from "../internal/HttpDecoded.js"
+import * as Pull from "../internal/Pull.js"
 import * as Tar from "../internal/TarEnd.js"
 import * as Ids from "../schemas/Ids.js"
 import * as Wire from "../schemas/Wire.js"
@@ -63,24 +63,22 @@ const sizeOf = (wiring: ApiRequest.Wiring, id: Ids.ImageId, path: string) => {
 
 /** Fails where it ends before the size that it should have, which is looked up only where nobody else has checked that. */
 const measured = <E, E2, E3>(
-  body: Stream.Stream<Uint8Array, E>,
+  body: Pull.Pull<Uint8Array, E>,
   isUnchecked: () => boolean,
   size: Effect.Effect<Option.Option<number>, E2>,
   cut: () => E3
-): Stream.Stream<Uint8Array, E | E2 | E3> =>
-  Stream.suspend(() => {
-    let read = 0
-    const counted = Stream.mapChunks(body, (chunk) => {
-      for (const bytes of chunk) read += bytes.length
-      return chunk
-    })
-    const check = Effect.flatMap(
-      Effect.suspend(() => isUnchecked() ? size : Effect.succeedNone),
-      (wanted): Effect.Effect<void, E3> =>
-        Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
-    )
-    return Stream.concat(counted, Stream.execute(check))
+): Pull.Pull<Uint8Array, E | E2 | E3> => {
+  let read = 0
+  const counted = Effect.map(body, (chunk) => {
+    for (const bytes of chunk) read += bytes.length
+    return chunk
   })
+  const check = Effect.flatMap(
+    Effect.suspend(() => isUnchecked() ? size : Effect.succeedNone),
+    (wanted): Effect.Effect<void, E3> => Option.isSome(wanted) && read < wanted.value ? Effect.fail(cut()) : Effect.void
+  )
+  return Pull.concluded(counted, check)
+}
 
 /** @internal */
 export const make = (wiring: ApiRequest.Wiring): Inspect => ({
@@ -115,7 +113,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     list(wiring, id, path).pipe(traced(wiring, "listDirectory", { "image.id": id, path })),
 
   downloadFile: (id: Ids.ImageId, path: string) =>
-    ApiStream.bytes(
+    ApiStream.chunks(
       wiring,
       {
         method: nameOf("downloadFile"),
@@ -131,7 +129,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
           sizeOf(wiring, id, path),
           () => ApiErrors.transport(asked, { text: "the file was cut short", code: undefined }, wiring.scrub)
         )
-    ).pipe(tracedStream(wiring, "downloadFile", { "image.id": id, path })),
+    ).pipe(tracedPull(wiring, "downloadFile", { "image.id": id, path }), Pull.toStream),
 
   checkImageFile: (id: Ids.ImageId, path: string) =>
     ApiRequest.exists(wiring, { method: nameOf("checkImageFile"), ...inspected(id, "download", path) }).pipe(
@@ -139,7 +137,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
     ),
 
   archive: (id: Ids.ImageId, path: string) =>
-    ApiStream.bytes(
+    ApiStream.chunks(
       wiring,
       { method: nameOf("archive"), verb: "GET", ...inspected(id, "archive", path) },
       (body, { asked, response }) =>
@@ -150,7 +148,7 @@ export const make = (wiring: ApiRequest.Wiring): Inspect => ({
             body,
             () => ApiErrors.transport(asked, { text: "the archive was cut short", code: undefined }, wiring.scrub)
           )
-    ).pipe(tracedStream(wiring, "archive", { "image.id": id, path })),
+    ).pipe(tracedPull(wiring, "archive", { "image.id": id, path }), Pull.toStream),
 
   checkArchive: (id: Ids.ImageId, path: string) =>
     ApiRequest.exists(wiring, { method: nameOf("checkArchive"), ...inspected(id, "archive", path) }).pipe(

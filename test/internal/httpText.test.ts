@@ -1,8 +1,9 @@
 import { describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Stream } from "effect"
+import { Effect, FastCheck as fc } from "effect"
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
 import * as HttpText from "../../src/internal/HttpText.js"
+import * as Pull from "../../src/internal/Pull.js"
 import * as TarEnd from "../../src/internal/TarEnd.js"
 import { version } from "../../src/internal/Version.js"
 
@@ -53,15 +54,18 @@ describe("TarEnd", () => {
       const whole = new Uint8Array(512 * 4)
       whole.fill(1, 0, 1024)
       const run = (bytes: Uint8Array, piece: number) =>
-        Effect.isSuccess(Stream.runDrain(TarEnd.complete(
-          Stream.fromIterable(
-            Array.from(
-              { length: Math.ceil(bytes.length / piece) },
-              (_, i) => bytes.subarray(i * piece, (i + 1) * piece)
-            )
+        Effect.isSuccess(Pull.forEachChunk(
+          Effect.map(
+            Pull.fromArray(
+              Array.from(
+                { length: Math.ceil(bytes.length / piece) },
+                (_, i) => bytes.subarray(i * piece, (i + 1) * piece)
+              )
+            ),
+            (pull) => TarEnd.complete(pull, () => "cut")
           ),
-          () => "cut"
-        )))
+          () => {}
+        ))
       for (const piece of [1, 7, 512, 1024, 1500, 5000]) {
         expect(yield* run(whole, piece)).toBe(true)
         for (const cut of [1, 511, 512, 513, 1024, 1536]) {
