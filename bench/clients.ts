@@ -73,10 +73,10 @@ export const effectRunner = async (url: string): Promise<() => Promise<string>> 
       }
     })
     const text = new TextDecoder()
-    yield* Stream.runForEach(log.stream, (bytes) =>
-      Effect.sync(() =>
-        parser.feed(text.decode(bytes, { stream: true }))
-      ))
+    yield* Stream.runForEach(
+      log.stream,
+      (bytes) => Effect.sync(() => parser.feed(text.decode(bytes, { stream: true })))
+    )
     yield* Effect.flatMap(client.get(`${url}/v1/operations/${uuid}`, { headers }), json(Wire.Operation))
     return printed
   })
