@@ -8,7 +8,18 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { chmodSync, lstatSync, renameSync, rmdirSync, unlinkSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync
+} from "node:fs"
 import type { Database } from "./Database.js"
 import * as HostCommand from "./HostCommand.js"
 import { asBoxRoot } from "./Privilege.js"
@@ -26,23 +37,57 @@ export interface Scratch {
   readonly reserve: (name: string) => Effect.Effect<string, StoreError.StoreError, Scope.Scope>
 }
 
-/** After a commit only these are left of a run's folders; removing them here saves starting a process. */
-const leftovers = ["w/work/incompat/volatile", "w/work/incompat", "w/work", "w/index", "w", "u", ""]
+/** Overlayfs makes them with mode 000, outermost first. No box can reach them. */
+const locked = ["w/work", "w/work/incompat", "w/work/incompat/volatile"]
 
-const quick = (path: string): boolean => {
-  const tryTo = (action: () => void): boolean => {
-    try {
-      action()
-      return true
-    } catch {
-      return false
+// what a process that removes more would take just to start
+const fewEntries = 100
+
+interface Removal {
+  readonly device: number
+  entriesLeft: number
+}
+
+/**
+ * Empties a folder of few entries; throws when there are more, or something is in the way. Through descriptors, as `rm`
+ * does: a process on its way down may put a link where a folder was, and what it leads to is not ours to remove.
+ */
+const empty = (folder: Buffer | string, removal: Removal): void => {
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    if (fstatSync(fd).dev !== removal.device) throw new Error("another file system is mounted here")
+    const opened = Buffer.from(`/proc/self/fd/${fd}/`)
+    for (const entry of readdirSync(opened, { encoding: "buffer", withFileTypes: true })) {
+      if (removal.entriesLeft-- <= 0) throw new Error("too many to remove here")
+      const path = Buffer.concat([opened, entry.name])
+      if (entry.isDirectory()) {
+        empty(path, removal)
+        rmdirSync(path)
+      } else unlinkSync(path)
     }
+  } finally {
+    closeSync(fd)
   }
-  // The kernel makes it with mode 000.
-  tryTo(() => chmodSync(`${path}/w/work`, 0o700))
-  tryTo(() => chmodSync(`${path}/w/work/incompat`, 0o700))
-  tryTo(() => unlinkSync(path))
-  leftovers.forEach((name) => tryTo(() => rmdirSync(`${path}/${name}`)))
+}
+
+const tryTo = (action: () => void): void => {
+  try {
+    action()
+  } catch {
+    // whoever asks looks whether it is gone
+  }
+}
+
+/** Removes what a short run leaves without starting a process for it. Is it gone? */
+const quick = (path: string): boolean => {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return true
+  if (!stats.isDirectory()) tryTo(() => unlinkSync(path))
+  else {
+    for (const name of locked) tryTo(() => chmodSync(`${path}/${name}`, 0o700))
+    tryTo(() => empty(path, { device: stats.dev, entriesLeft: fewEntries }))
+    tryTo(() => rmdirSync(path))
+  }
   return lstatSync(path, { throwIfNoEntry: false }) === undefined
 }
 
