@@ -83,8 +83,8 @@ const podman = async (): Promise<(() => Promise<unknown>) | undefined> => {
 
 // -------------------------------------------------------------------------------------------------------------- figures
 
-/** `--quick` is for seeing whether anything is much slower than it was: few turns of what is asked for most. */
-const turnsOf = ({ quick, rounds }: Settings) => ({ single: quick ? 5 : rounds, many: quick ? 2 : rounds })
+/** `--quick` is for seeing whether anything is much slower than it was: few turns of what takes longest. */
+const turnsOf = ({ quick, rounds }: Settings) => ({ single: rounds, many: quick ? 3 : rounds })
 
 const against = async (settings: Settings, run: () => Promise<unknown>, by: () => Promise<unknown>) => {
   const { many, single } = turnsOf(settings)
