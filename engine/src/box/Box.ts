@@ -16,6 +16,7 @@ import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import { mountOptions } from "./Chain.js"
 import * as Cgroups from "./Cgroups.js"
 import * as Run from "./Run.js"
+import * as Starter from "./Starter.js"
 import { validate } from "./Validate.js"
 import * as View from "./View.js"
 
@@ -129,7 +130,8 @@ export const make = (options: {
       processes: Cgroups.maxProcesses,
       memoryBytes: options.maxMemoryBytes ?? Cgroups.defaultMemoryBytes()
     })
-    const engine: Run.Engine = { store, mode, tools, cgroups, mountOptions: optionsOf }
+    const starter = yield* Starter.make(tools)
+    const engine: Run.Engine = { store, mode, tools, cgroups, starter, mountOptions: optionsOf }
     return {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",

@@ -3,13 +3,12 @@
  *
  * @since 0.1.0
  */
-import { type ChildProcess, spawn } from "node:child_process"
-import type { Duplex, Readable } from "node:stream"
+import type { Duplex } from "node:stream"
 import { children, commandPid, kill, signalGroup } from "./HostProcesses.js"
-import { chainPath } from "./Tools.js"
 
 /** How `unshare` itself ended: then everything in the pid namespace is dead. */
 export interface ChainExit {
+  /** Neither this nor a signal: nobody who could know told. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   /** It could not even be started. */
@@ -50,128 +49,72 @@ export const exitsWithin = async (chain: LiveChain, millis: number): Promise<boo
   return inTime
 }
 
-const maxDiagnostics = 16_384
 const graceMillis = 1_000
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, millis))
 
-const collect = (stream: Readable | null | undefined): () => string => {
-  let text = ""
-  // there is none only when the spawn itself failed
-  if (stream === null || stream === undefined) return () => text
-  stream.on("data", (chunk: Buffer) => {
-    if (text.length < maxDiagnostics) text += chunk.toString("utf8")
-  })
-  stream.on("error", () => {})
-  return () => text.slice(0, maxDiagnostics)
+/** The programs of a chain, whoever started them. */
+export interface Started extends Pick<LiveChain, "exited" | "hasExited" | "hello" | "diagnostics"> {
+  /** Of `unshare`; not known at once. */
+  readonly pid: () => number | undefined
+  /** Their descriptor 3. */
+  readonly control: Duplex | undefined
 }
 
-const greeting = (control: Duplex): Promise<string> =>
-  new Promise((resolve) => {
-    let text = ""
-    control.on("data", (chunk: Buffer) => {
-      if (text.length < maxDiagnostics) text += chunk.toString("utf8")
-      if (text.startsWith("up\n")) resolve("up")
-    })
-    control.on("error", () => {})
-    control.on("close", () => resolve(text))
-  })
-
-const spawned = (file: string, args: ReadonlyArray<string>): ChildProcess | Error => {
-  try {
-    return spawn(file, [...args], {
-      // the box can read this as /proc/1/environ
-      env: { PATH: chainPath },
-      cwd: "/",
-      // a session of its own: Ctrl-C in the engine's terminal is the engine's to handle
-      detached: true,
-      stdio: ["ignore", "ignore", "pipe", "pipe"]
-    })
-  } catch (cause) {
-    return cause instanceof Error ? cause : new Error(String(cause))
-  }
-}
-
-const stillborn = (error: Error): LiveChain => ({
-  pid: undefined,
-  exited: Promise.resolve({ code: null, signal: null, error, at: performance.now() }),
-  hasExited: () => true,
-  hello: Promise.resolve(""),
-  go: () => {},
-  diagnostics: () => "",
-  killCommand: () => {},
-  signalCommand: () => false,
-  killAll: () => Promise.resolve(),
-  killNow: () => {}
-})
-
-/** Starts the programs. Does not throw: a program that cannot be started is an exit with an `error`. */
-export const start = (file: string, args: ReadonlyArray<string>): LiveChain => {
-  const child = spawned(file, args)
-  return child instanceof Error ? stillborn(child) : watched(child)
-}
-
-const watched = (child: ChildProcess): LiveChain => {
-  let done = false
-  // before anything else is touched: an `error` that nobody listens to ends the whole program
-  const exited = new Promise<ChainExit>((resolve) => {
-    let at = 0
-    child.once("error", (error) => {
-      done = true
-      control?.destroy()
-      resolve({ code: null, signal: null, error, at: performance.now() })
-    })
-    child.once("exit", () => {
-      done = true
-      at = performance.now()
-    })
-    // not `exit`: what the chain said last is still on its way then
-    child.once("close", (code, signal) => resolve({ code, signal, error: undefined, at }))
-  })
-  // with a full table of descriptors Node returns before it has made any of these, whatever its types say
-  const stdio: ChildProcess["stdio"] | undefined = child.stdio
-  const control = stdio?.[3] as Duplex | null | undefined
-  const diagnostics = collect(child.stderr)
-  const hello = control === null || control === undefined ? Promise.resolve("") : greeting(control)
+/** What can be done with them. */
+export const make = ({ control, diagnostics, exited, hasExited, hello, pid }: Started): LiveChain => {
   const killBox = (): boolean => {
-    const found = child.pid === undefined ? [] : children(child.pid)
-    for (const pid of found) kill(pid)
+    const outer = pid()
+    const found = outer === undefined ? [] : children(outer)
+    for (const inner of found) kill(inner)
     return found.length > 0
+  }
+  const host = (command: number): number | undefined => {
+    const outer = pid()
+    return hasExited() || outer === undefined ? undefined : commandPid(outer, command)
+  }
+  const killOuter = (): void => {
+    const outer = pid()
+    if (outer !== undefined) kill(outer)
+    // never heard of: it waits for a word that does not come
+    else control?.end()
   }
   const killAll = async (): Promise<void> => {
     // the child of unshare is the init of the pid namespace; until it exists, wait for it: an unshare that is killed
     // while it forks could leave it behind
-    for (let waited = 0; !done; waited += 1) {
-      if (!killBox() && waited > graceMillis && child.pid !== undefined) kill(child.pid)
+    for (let waited = 0; !hasExited(); waited += 1) {
+      if (!killBox() && waited > graceMillis) killOuter()
       await Promise.race([exited, sleep(waited < 20 ? 1 : 5)])
     }
   }
   return {
-    pid: child.pid,
+    get pid() {
+      return pid()
+    },
     exited,
-    hasExited: () => done,
+    hasExited,
     hello,
     go: () => {
       control?.write("go\n")
     },
     diagnostics,
-    killCommand: (pid) => {
-      const host = done || child.pid === undefined ? undefined : commandPid(child.pid, pid)
-      if (host === undefined) return void killAll()
-      kill(-host)
-      kill(host)
+    killCommand: (command) => {
+      const found = host(command)
+      if (found === undefined) return void killAll()
+      kill(-found)
+      kill(found)
       const timer = setTimeout(() => void killAll(), graceMillis)
       void exited.then(() => clearTimeout(timer))
     },
-    signalCommand: (pid, signal) => {
-      const host = done || child.pid === undefined ? undefined : commandPid(child.pid, pid)
-      return host !== undefined && signalGroup(host, signal)
+    signalCommand: (command, signal) => {
+      const found = host(command)
+      return found !== undefined && signalGroup(found, signal)
     },
     killAll,
     killNow: () => {
-      if (done || child.pid === undefined) return
+      if (hasExited()) return
       killBox()
-      kill(child.pid)
+      killOuter()
     }
   }
 }

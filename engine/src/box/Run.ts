@@ -10,12 +10,13 @@ import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { commandLine, type Mode } from "./Chain.js"
 import * as Cgroups from "./Cgroups.js"
-import * as LiveChain from "./LiveChain.js"
+import type * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
 import * as SizeMeter from "./SizeMeter.js"
+import type * as Starter from "./Starter.js"
 import * as Subprocess from "./Subprocess.js"
 import * as Subprocesses from "./Subprocesses.js"
 import type { Tools } from "./Tools.js"
@@ -28,6 +29,7 @@ export interface Engine {
   readonly tools: Tools
   /** Where each run gets cgroups that bound it. */
   readonly cgroups: ReadonlyArray<Cgroups.Parent>
+  readonly starter: Starter.Starter
   readonly mountOptions: (spec: BoxSpec) => string
 }
 
@@ -182,7 +184,7 @@ const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChai
     stdin: RunFolder.stdinKind(spec),
     groups
   })
-  return LiveChain.start(file, args)
+  return engine.starter.start(file, args)
 }
 
 /** Runs it. Whatever happens, nothing of it is left: no process, no file but its upper, no descriptor. */

@@ -17,6 +17,7 @@ import * as Cgroups from "./Cgroups.js"
 import * as Pipes from "./Pipes.js"
 import * as RunFolder from "./RunFolder.js"
 import * as ShimReport from "./ShimReport.js"
+import * as Spawned from "./Spawned.js"
 import { commandLine } from "./SubprocessScript.js"
 import type { Tools } from "./Tools.js"
 
@@ -169,7 +170,7 @@ export const run = (
     const entrance = box.chain.pid === undefined ? undefined : HostProcesses.entranceOf(box.chain.pid)
     if (entrance === undefined) return Effect.fail(notRunning())
     const [file, ...args] = commandLine({ ...box, entrance, name, reportId, stdin: RunFolder.stdinKind(spec) })
-    const live = LiveChain.start(file, args)
+    const live = Spawned.start(file, args)
     onLaunch(() => live.killNow())
     return Effect.succeed(live)
   })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { execFile } from "node:child_process"
 import { accessSync, constants, realpathSync, statSync } from "node:fs"
 import { EngineError } from "../EngineError.js"
@@ -21,6 +22,8 @@ export interface Tools {
   readonly setpriv: string
   /** For the second process of a box, and those after it. */
   readonly nsenter: string
+  /** One that undoes what a shell does to signals; none where it is not GNU's, or an old one. */
+  readonly env: string | undefined
   /** Static, so that it runs inside any image. */
   readonly busybox: string
   /** Its shell runs applets without looking at PATH and without an exec: several milliseconds a run. */
@@ -197,6 +200,7 @@ export const resolve: Effect.Effect<Tools, EngineError> = Effect.gen(function*()
     unshare,
     setpriv,
     nsenter,
+    env: Option.getOrUndefined(yield* Effect.option(findTool("env", ["--default-signal"]))),
     busybox,
     prefersApplets: yield* prefersApplets(busybox),
     ...(yield* libraries(setpriv)),

@@ -12,6 +12,7 @@ import type { BoxSpec } from "../box/BoxSpec.js"
 import { type Mode, mountOptions, namespaces } from "../box/Chain.js"
 import * as Run from "../box/Run.js"
 import { shimBusybox } from "../box/Shim.js"
+import * as Spawned from "../box/Spawned.js"
 import { probe, type Tools } from "../box/Tools.js"
 import { makeFolders } from "../Folders.js"
 
@@ -100,6 +101,7 @@ export const tryBox = (
         mode,
         tools,
         cgroups: [],
+        starter: Spawned,
         mountOptions: (spec) => mountOptions(spec, userXattr)
       }
       const started = performance.now()

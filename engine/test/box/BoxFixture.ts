@@ -144,13 +144,10 @@ export const makeStore = Effect.acquireRelease(
   (store) => Effect.sync(() => removeFolder(store))
 )
 
-export const layer = Layer.scoped(
-  Fixture,
-  Effect.gen(function*() {
-    const store = yield* makeStore
-    return makeService(store, yield* Box.make({ store }))
-  })
-)
+/** Another launcher, for the time of the scope. */
+export const on = (store: string) => Effect.map(Box.make({ store }), (launcher) => makeService(store, launcher))
+
+export const layer = Layer.scoped(Fixture, Effect.flatMap(makeStore, on))
 
 export const resourcesOf = (report: BoxReport) => Option.getOrThrow(report.resources)
 

@@ -1,5 +1,5 @@
 import { describe, expect, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import * as Fs from "node:fs"
 import * as HostProcesses from "../../src/box/HostProcesses.js"
 import * as Box from "../../src/box/Box.js"
@@ -64,9 +64,11 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
 
     it.effect("at any moment leaves no process, no file and no descriptor", () =>
       Effect.gen(function*() {
-        const box = yield* BoxFixture.Fixture
-        yield* box.run({})
+        const { store } = yield* BoxFixture.Fixture
         const before = descriptors()
+        const scope = yield* Scope.make()
+        const box = yield* Scope.extend(BoxFixture.on(store), scope)
+        yield* box.run({})
         // from before the first system call to after the command's start, in steps no machine's speed can skip
         const attempt = (millis: number) =>
           Effect.gen(function*() {
@@ -88,6 +90,7 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
         const moments = Array.from({ length: 40 }, (_, i) => i)
         const after = yield* Effect.forEach(moments, attempt, { concurrency: 4 })
         expect(after).toEqual(moments.map(() => ({ processes: [], files: ["u", "w"] })))
+        yield* Scope.close(scope, Exit.void)
         yield* BoxFixture.eventually("the descriptors are closed", () => descriptors() <= before)
       }))
 
@@ -258,9 +261,11 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
 
   it.effect("200 runs, 16 at a time, leave no descriptor and no process", () =>
     Effect.gen(function*() {
-      const box = yield* BoxFixture.Fixture
-      yield* box.run({})
+      const { store } = yield* BoxFixture.Fixture
       const before = descriptors()
+      const scope = yield* Scope.make()
+      const box = yield* Scope.extend(BoxFixture.on(store), scope)
+      yield* box.run({})
       const one = performance.now()
       const numbers = Array.from({ length: 200 }, (_, i) => i)
       const all = yield* Effect.forEach(numbers, (i) => box.sh(`echo ${i}; exit ${i % 100}`), { concurrency: 16 })
@@ -268,6 +273,7 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
       expect(all.map(({ report, stdout }) => [text(stdout), report.code])).toEqual(
         numbers.map((i) => [`${i}\n`, i % 100])
       )
+      yield* Scope.close(scope, Exit.void)
       yield* BoxFixture.eventually("the descriptors are closed", () => descriptors() <= before)
       expect(BoxFixture.processesWith(BoxFixture.markOf(box.store))).toEqual([])
     }))

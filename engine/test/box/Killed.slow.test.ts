@@ -8,8 +8,8 @@ const boxes = 5
 
 const program = bundle("engine/test/box/killed-program.ts")
 
-/** Kills the program with SIGKILL when it says enough, or some time after it said that it is ready. */
-const killOnce = (store: string, when: { readonly lines: number; readonly delayMillis: number }): Promise<void> =>
+/** Kills the program with SIGKILL when it says enough, or some time after it said that it is ready. Its process id. */
+const killOnce = (store: string, when: { readonly lines: number; readonly delayMillis: number }): Promise<number> =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [program, store, String(boxes)], {
       stdio: ["ignore", "pipe", "inherit"]
@@ -22,7 +22,7 @@ const killOnce = (store: string, when: { readonly lines: number; readonly delayM
       killing = true
       setTimeout(() => child.kill("SIGKILL"), when.delayMillis)
     })
-    child.once("exit", () => resolve())
+    child.once("exit", () => resolve(child.pid ?? 0))
   })
 
 it.scopedLive("a program that is killed leaves no process, whenever it happens", () =>
@@ -34,12 +34,14 @@ it.scopedLive("a program that is killed leaves no process, whenever it happens",
       ...[0, 3, 8, 15, 40].map((delayMillis) => ({ lines: 1, delayMillis }))
     ]
     for (const when of moments) {
-      yield* Effect.promise(() => killOnce(store, when))
+      const pid = yield* Effect.promise(() => killOnce(store, when))
+      const left = () => [
+        ...BoxFixture.processesWith(BoxFixture.markOf(store)),
+        ...BoxFixture.processesWith(`contree-local-starter ${pid}`)
+      ]
       yield* BoxFixture.eventually(
-        `no process of ${store} after ${JSON.stringify(when)}: ${
-          BoxFixture.processesWith(BoxFixture.markOf(store)).join("\n")
-        }`,
-        () => BoxFixture.processesWith(BoxFixture.markOf(store)).length === 0,
+        `no process of ${store} after ${JSON.stringify(when)}: ${left().join("\n")}`,
+        () => left().length === 0,
         10
       )
     }

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Exit, Fiber, Scope } from "effect"
+import * as Fs from "node:fs"
+import * as BoxFixture from "./BoxFixture.js"
+
+const shells = (): ReadonlyArray<number> =>
+  BoxFixture.processesWith(`contree-local-starter ${process.pid}`).map((line) => Number(/^\d+/.exec(line)?.[0]))
+
+const pidsGroups = "/sys/fs/cgroup/pids"
+
+describe("the shell that starts chains", () => {
+  it.scopedLive(
+    "is another one when its sockets are used up, and none is left in the end",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* BoxFixture.makeStore
+        const scope = yield* Scope.make()
+        const box = yield* Scope.extend(BoxFixture.on(store), scope)
+        const first = yield* box.sh("echo 0")
+        const [shell] = shells()
+        expect([first.report.code, shells().length]).toEqual([0, 1])
+        const numbers = Array.from({ length: 40 }, (_, n) => n)
+        const all = yield* Effect.forEach(numbers, (n) => box.sh(`echo ${n}`), { concurrency: 4 })
+        expect(all.map(({ stdout }) => stdout.toString())).toEqual(numbers.map((n) => `${n}\n`))
+        yield* BoxFixture.eventually(
+          "the first shell is gone",
+          () => shells().length === 1 && !shells().includes(shell!)
+        )
+        yield* Scope.close(scope, Exit.void)
+        expect(shells()).toEqual([])
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive("makes no command deaf to signals", () =>
+    Effect.gen(function*() {
+      const box = yield* BoxFixture.on(yield* BoxFixture.makeStore)
+      const { stdout } = yield* box.run({ command: "grep", args: ["SigIgn", "/proc/self/status"] })
+      expect(stdout.toString()).toBe("SigIgn:\t0000000000000000\n")
+    }))
+
+  it.scopedLive(
+    "takes its boxes with it when it is killed, and the next run has another",
+    () =>
+      Effect.gen(function*() {
+        const box = yield* BoxFixture.on(yield* BoxFixture.makeStore)
+        const fiber = yield* Effect.fork(
+          box.run({ command: "sleep", args: ["1000"] }, {
+            onSpawn: () => Effect.sync(() => process.kill(shells()[0]!, 9))
+          })
+        )
+        const { report } = yield* Fiber.join(fiber)
+        expect([report.killedFromOutside, report.code]).toEqual([true, -1])
+        expect((yield* box.sh("echo again")).stdout.toString()).toBe("again\n")
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive("that can make no process fails the run, and keeps those that go on", () =>
+    Effect.gen(function*() {
+      if (!BoxFixture.isRoot || !Fs.existsSync(`${pidsGroups}/cgroup.procs`)) {
+        return console.warn("NOT RUN: bounding the shell's processes needs root and a cgroup v1")
+      }
+      const box = yield* BoxFixture.on(yield* BoxFixture.makeStore)
+      const group = yield* Effect.acquireRelease(
+        Effect.sync(() => Fs.mkdtempSync(`${pidsGroups}/contree-test-`)),
+        (path) =>
+          BoxFixture.eventually("the group is empty", () => Fs.readFileSync(`${path}/cgroup.procs`, "utf8") === "")
+            .pipe(Effect.zipRight(Effect.sync(() => Fs.rmdirSync(path))))
+      )
+      const { report } = yield* box.run({ command: "cat", stdin: "open" }, {
+        onSpawn: (handle) =>
+          Effect.gen(function*() {
+            Fs.writeFileSync(`${group}/pids.max`, "1")
+            Fs.writeFileSync(`${group}/cgroup.procs`, String(shells()[0]))
+            const refused = yield* Effect.either(box.run({}))
+            expect(Either.isLeft(refused) && refused.left.message).toMatch(/no process could be made.*ulimit -u/)
+            yield* Effect.orDie(handle.writeStdin(new Uint8Array(0), true))
+          })
+      })
+      expect(report.code).toBe(0)
+      expect((yield* box.sh("echo again")).stdout.toString()).toBe("again\n")
+    }), { timeout: 60_000 })
+})
