@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Handlers, Launcher } from "../box/Box.js"
@@ -60,16 +61,30 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
       // those beside the command died with the box: what is still to be said of them comes before its end
       yield* entry.processes.close
       const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
-      // first of all: on a full disk this may be the very room that the row needs
-      if (outcome._tag !== "Ended" || !outcome.keep) yield* release
+      // a run that went wrong first of all: on a full disk this may be the very room that the row needs
+      if (outcome._tag !== "Ended") yield* release
+      const removing = yield* Effect.fork(outcome._tag === "Ended" && outcome.keep ? Effect.void : soon(release))
       const reason = RunOutcome.shutdownReason(outcome)
       // a sandbox that never began does not end
       if (entry.begun) yield* Ending.tell(entry, "shutdown", RunEvents.shutdown(yield* Moment.now, reason))
       const durationMs = (yield* Clock.currentTimeMillis) - started
       const end = yield* finish(machine, entry, outcome, durationMs, release)
       if (entry.unwritten === undefined) yield* Ending.complete(entry, { ...end, durationMs })
+      yield* Fiber.join(removing)
     }).pipe(Effect.ensuring(release))
   })
+
+const removalDelay = "10 millis"
+
+/**
+ * Removing folders makes Node wait for the disk: not before whoever waits for the run has its end, and never because of
+ * that end, which a full disk takes only when there is room again.
+ */
+const soon = (release: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.delay(release, removalDelay).pipe(
+    // whoever closes may hold the clock still
+    Effect.withClock(Clock.make())
+  )
 
 const execute = (
   { launcher, store }: Machine,
