@@ -191,10 +191,11 @@ const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChai
 export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.Effect<BoxReport, BoxError> =>
   RunFolder.withFolder(
     { ...engine, spec },
-    Cgroups.withGroups(engine.cgroups, spec.operationId, (groups) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => launch(engine, spec, groups)),
-        (chain) => supervise(engine, spec, handlers, chain, groups),
-        (chain) => Effect.promise(() => chain.killAll())
-      ))
+    (fill) =>
+      Cgroups.withGroups(engine.cgroups, spec.operationId, (groups) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => launch(engine, spec, groups)),
+          (chain) => Effect.zipRight(fill, supervise(engine, spec, handlers, chain, groups)),
+          (chain) => Effect.promise(() => chain.killAll())
+        ))
   )

@@ -134,10 +134,13 @@ export const withSubfolder = <A, E, R>(
   )
 }
 
-/** Makes the folder for the time of `use`; whatever happens in there, it is gone afterwards. */
+/**
+ * Makes the folder for the time of `use`; whatever happens in there, it is gone afterwards. `use` gets what fills it: to be
+ * done before the chain is let go, and best while it comes up.
+ */
 export const withFolder = <A, E, R>(
   options: { readonly store: string; readonly spec: BoxSpec; readonly mode: Mode; readonly tools: Tools },
-  use: Effect.Effect<A, E, R>
+  use: (fill: Effect.Effect<void, BoxError>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | BoxError, R> => {
   const folder = `${options.store}/${folderOf(options.spec)}`
   const tried = `preparing the run in ${folder}`
@@ -147,10 +150,10 @@ export const withFolder = <A, E, R>(
       catch: (cause) => systemError(tried, cause)
     }),
     () =>
-      Effect.uninterruptible(Effect.tryPromise({
+      use(Effect.uninterruptible(Effect.tryPromise({
         try: () => write(options.store, options.spec, options.mode, options.tools),
         catch: (cause) => systemError(tried, cause)
-      })).pipe(Effect.zipRight(use)),
+      }))),
     () => Effect.sync(() => remove(folder))
   )
 }
