@@ -48,7 +48,8 @@ export class Decoder {
   constructor(private readonly limit: number = maxFrameBytes) {}
 
   push(bytes: Uint8Array, frames: Array<Frame> = []): Array<Frame> {
-    const end = bytes.lastIndexOf(LF)
+    // Most servers end a chunk where a frame ends.
+    const end = bytes[bytes.length - 1] === LF ? bytes.length - 1 : bytes.lastIndexOf(LF)
     // Near the limit each line is counted before it is looked at.
     const isSimple = end !== -1 && !this.isFirst && !this.afterCr &&
       this.frameBytes + bytes.length <= this.limit && bytes.indexOf(CR) === -1
