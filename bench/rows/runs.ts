@@ -9,8 +9,8 @@ const check = async (one: () => Promise<string>): Promise<void> => {
 }
 
 const level = async (settings: Settings, concurrency: number): Promise<Metric> => {
-  const { quick, rounds, server: { url } } = settings
-  const count = quick ? Math.max(16, concurrency) : Math.max(100, concurrency * 4)
+  const { quick, server: { url } } = settings
+  const count = Math.max(quick ? 16 : 200, concurrency)
   const raw = pool(url)
   const names = Object.keys(layers).slice(0, quick ? 2 : undefined)
   const runtimes = names.map((name) => sdk(url, layers[name as keyof typeof layers]))
@@ -26,7 +26,8 @@ const level = async (settings: Settings, concurrency: number): Promise<Metric> =
     Object.fromEntries(
       Object.entries(ones).map(([name, one]) => [name, () => perSecond(count, () => atOnce(count, concurrency, one))])
     ),
-    rounds
+    // six contestants at three levels: more rounds take a quarter of an hour
+    9
   )
   for (const runtime of runtimes) await runtime.dispose()
   await raw.close()
