@@ -6,8 +6,8 @@ import type { Dispatcher } from "undici"
 import type { Gate } from "./Gate.js"
 import * as Scavenge from "./Scavenge.js"
 
-/** in bytes: a few reads of a socket */
-const highWaterMark = 1024 * 1024
+/** in bytes: a few reads of a socket; more would be faster, and take that much more memory */
+const highWaterMark = 256 * 1024
 
 /** in bytes; whoever sends so many at once sends more, and nobody waits for the first of them alone */
 const bulk = 16 * 1024
