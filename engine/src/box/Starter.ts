@@ -12,7 +12,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
-import { Duplex } from "node:stream"
+import { Socket } from "node:net"
 import * as LiveChain from "./LiveChain.js"
 import { quote, words } from "./ShellText.js"
 import * as Spawned from "./Spawned.js"
@@ -59,7 +59,8 @@ trap last EXIT
 
 interface Slot {
   readonly descriptor: number
-  readonly socket: Duplex
+  /** holds the program only while there is a chain in it */
+  readonly socket: Socket
   /** Of the chain, when the shell has said it. */
   pid: number | undefined
 }
@@ -85,7 +86,7 @@ const fail = (shell: Shell, failure: Error): void => {
 const slotsOf = (child: ChildProcess): Array<Slot> => {
   const stdio: ReadonlyArray<unknown> | undefined = child.stdio
   return (stdio ?? []).flatMap((socket, descriptor) =>
-    descriptor >= firstSlot && socket instanceof Duplex ? [{ descriptor, socket, pid: undefined }] : []
+    descriptor >= firstSlot && socket instanceof Socket ? [{ descriptor, socket: socket.unref(), pid: undefined }] : []
   )
 }
 
@@ -117,6 +118,7 @@ const open = (tools: Tools, env: string): Shell | undefined => {
     child.stdin?.write(prelude(env))
     // idle, it keeps no program from ending
     child.unref()
+    if (child.stdin instanceof Socket) child.stdin.unref()
     return shell
   } catch {
     return undefined
@@ -202,6 +204,7 @@ const through = (tools: Tools, env: string): { readonly starter: Starter; readon
     const slot = next()
     if (slot === undefined || current === undefined) return Spawned.start(file, args)
     current.busy.add(slot)
+    slot.socket.ref()
     current.child.stdin?.write(`start ${slot.descriptor} ${words([file, ...args])}\n`)
     return LiveChain.make(watched(current, slot))
   }
