@@ -1,4 +1,7 @@
-/** The same run four ways: the SDK on a client, raw undici with eventsource-parser, and fetch with what one would write. */
+/**
+ * The same run four ways: the SDK on a client, Effect without it, raw undici with eventsource-parser, and fetch with what
+ * one would write.
+ */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -16,7 +19,7 @@ import * as Ids from "effect-contree/Ids"
 import * as Images from "effect-contree/Images"
 import { UndiciClient } from "effect-contree/node"
 import * as Wire from "effect-contree/Wire"
-import { createParser } from "eventsource-parser"
+import { createParser, type EventSourceParser } from "eventsource-parser"
 import { Pool } from "undici"
 import { image } from "./serverBodies.js"
 
@@ -24,6 +27,15 @@ export const token = "token-of-the-benchmarks"
 
 const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream, application/json" }
 const request = JSON.stringify({ command: "true", args: [], shell: false, image, disposable: true })
+
+/** reads a log as one who knows it all would: no checks */
+const printing = (print: (text: string) => void): EventSourceParser =>
+  createParser({
+    onEvent: ({ data, event }) => {
+      const { data: payload } = JSON.parse(data)
+      if (event === "stdout") print(payload.value)
+    }
+  })
 
 // ------------------------------------------------------------------------------------------------------------- the SDK
 
@@ -66,12 +78,7 @@ export const effectRunner = async (url: string): Promise<() => Promise<string>> 
     const { uuid } = yield* Effect.flatMap(client.execute(post), json(Wire.OperationCreated))
     const log = yield* client.get(`${url}/v1/operations/${uuid}/events?follow=1`, { headers })
     let printed = ""
-    const parser = createParser({
-      onEvent: ({ data, event }) => {
-        const { data: payload } = JSON.parse(data)
-        if (event === "stdout") printed += payload.value
-      }
-    })
+    const parser = printing((text) => printed += text)
     const text = new TextDecoder()
     yield* Stream.runForEach(
       log.stream,
@@ -105,12 +112,7 @@ export const undiciRun = async (on: Pool): Promise<string> => {
   const { uuid } = await spawn.body.json() as { uuid: string }
   const log = await on.request({ method: "GET", path: `/v1/operations/${uuid}/events?follow=1`, headers })
   let printed = ""
-  const parser = createParser({
-    onEvent: ({ data, event }) => {
-      const { data: payload } = JSON.parse(data)
-      if (event === "stdout") printed += payload.value
-    }
-  })
+  const parser = printing((text) => printed += text)
   const text = new TextDecoder()
   for await (const bytes of log.body) parser.feed(text.decode(bytes, { stream: true }))
   const status = await on.request({ method: "GET", path: `/v1/operations/${uuid}`, headers })
