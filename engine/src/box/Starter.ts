@@ -183,6 +183,8 @@ const close = async (shells: Iterable<Shell>): Promise<void> => {
     for (const { socket } of shell.free.splice(0)) socket.destroy()
     release(shell)
     await shell.exited
+    // Node lets go of it at the end of this turn of its loop.
+    await new Promise((resolve) => void setTimeout(resolve, 0))
   }
 }
 
