@@ -73,7 +73,8 @@ module.exports = {
     },
     {
       name: "engine-layer-sees-layers",
-      comment: "ContreeLocal.ts alone joins engine and SDK: it sees the schemas, the layers and the client for Node of the SDK.",
+      comment:
+        "ContreeLocal.ts alone joins engine and SDK: it sees the schemas, the layers and the client for Node of the SDK.",
       severity: "error",
       from: { path: "^engine/src/ContreeLocal\\.ts$" },
       to: { path: "^(src|dist|test|examples|bench|scripts)/", pathNot: "^src/(schemas|layers|node)/" }
