@@ -7,7 +7,7 @@ import * as Net from "node:net"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as Tools from "../../src/box/Tools.js"
-import { temporaryFolder } from "../box/BoxFixture.js"
+import { eventually, temporaryFolder } from "../box/BoxFixture.js"
 import { sql } from "../store/tamper.js"
 import * as Local from "../support/LocalEngine.js"
 import type { Client, Engine, Json } from "../support/LocalEngine.js"
@@ -175,6 +175,8 @@ layer(Local.layer({ localImages: [local] }), { timeout: "5 minutes" })("imports"
       const begin = () => engine.call("POST", "/v1/images/import", { body: from(fake, "many:v1") })
       const begun = await Promise.all(Array.from({ length: 8 }, begin))
       expect(begun.map(({ status }) => status)).toEqual(begun.map(() => 201))
+      // one that is cancelled before it asks would leave its place at the registry to the one after
+      await Effect.runPromise(eventually("all have asked", () => held.length === 8))
       const refused = await begin()
       expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "1"])
       await Promise.all(begun.map(({ json }) => engine.call("DELETE", `/v1/operations/${json.uuid}`)))
