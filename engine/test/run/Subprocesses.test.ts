@@ -89,8 +89,11 @@ layer(Local.layer(), { timeout: "5 minutes" })("a process beside the command", (
           cwd: "/tmp",
           hostname: "h2"
         })
+        // the command is told of before it has done anything
+        const isThere = "until ps -o args | grep -q '^cat'; do :; done"
         const look = sh(
-          "cat /made /dev/shm/m; hostname; pwd; echo $MINE $ADDED $GONE; ps -o args | grep -c '^cat'; ls /proc/sys/net/ipv4/conf",
+          `${isThere}; cat /made /dev/shm/m; hostname; pwd; echo $MINE $ADDED $GONE; ps -o args | grep -c '^cat'; ` +
+            "ls /proc/sys/net/ipv4/conf",
           {
             env: { ADDED: "by it", GONE: null }
           }
@@ -242,8 +245,10 @@ layer(Local.layer(), { timeout: "5 minutes" })("a process beside the command", (
         await run.until((all) => outputOf(all, spid).toString() === "ready\n")
         expect(await run.signal(spid, "TERM")).toBe(204)
         expect(await run.ended(spid)).toMatchObject({ state: { exit_code: 5 }, stdout: { value: "ready\ncaught\n" } })
-        const { stdout } = await run.ended(await run.begin(sh("ps -o args | grep -c '^sleep 1000'")))
-        expect(stdout.value).toBe("0\n")
+        // signalled together, they die each in its own time
+        const isGone = "while ps -o args | grep -q '^sleep 1000'; do :; done"
+        const { stdout } = await run.ended(await run.begin(sh(`${isGone}; echo gone`)))
+        expect(stdout.value).toBe("gone\n")
         const stubborn = await run.begin(sh("trap '' TERM INT HUP; echo ready; sleep 1000"))
         await run.until((all) => outputOf(all, stubborn).toString() === "ready\n")
         expect(await run.signal(stubborn, "TERM")).toBe(204)
