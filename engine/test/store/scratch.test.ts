@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Scratch from "../../src/store/Scratch.js"
 import { isRoot, temporaryFolder } from "../box/BoxFixture.js"
@@ -10,17 +10,20 @@ const temporary = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
 )
 
-/** With a PATH that has no `rm`: what is gone then was removed without a process. */
-const removeHere = (path: string): Effect.Effect<void, unknown> =>
+/** With the `rm` of another PATH. */
+const removeWith = (commands: string, path: string): Effect.Effect<void, unknown> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       const before = process.env["PATH"]
-      process.env["PATH"] = "/nowhere"
+      process.env["PATH"] = commands
       return before
     }),
     () => Scratch.remove(path),
     (before) => Effect.sync(() => void (process.env["PATH"] = before))
   )
+
+/** With a PATH that has no `rm`: what is gone then was removed without a process. */
+const removeHere = (path: string): Effect.Effect<void, unknown> => removeWith("/nowhere", path)
 
 describe("an entry of `tmp`", () => {
   it.scopedLive("that a short run left is removed without a process, its links and not what they lead to", () =>
@@ -53,16 +56,16 @@ describe("an entry of `tmp`", () => {
   it.scopedLive("that somebody still holds while it is being killed is gone in the end", () =>
     Effect.gen(function*() {
       if (!isRoot) return console.warn("NOT RUN: mounts need root, and nothing else holds a folder for certain")
-      const path = `${yield* temporary}/run`
+      const folder = yield* temporary
+      const path = `${folder}/run`
       Fs.mkdirSync(`${path}/s`, { recursive: true })
       execFileSync("mount", ["-t", "tmpfs", "none", `${path}/s`])
-      // too late for the first try, and in time for the last
-      yield* Effect.acquireRelease(
-        Effect.sync(() => spawn("sh", ["-c", "sleep 0.1; umount \"$1\"", "sh", `${path}/s`], { stdio: "ignore" })),
-        (child) =>
-          Effect.promise(() => new Promise((done) => child.exitCode === null ? child.once("exit", done) : done(0)))
-      )
-      yield* Scratch.remove(path)
+      const commands = process.env["PATH"]
+      // lets go once the first try has failed
+      const script = `#!/bin/sh\nPATH='${commands}'\nrm "$@"\ncode=$?\numount -l '${path}/s'\nexit $code\n`
+      Fs.mkdirSync(`${folder}/bin`)
+      Fs.writeFileSync(`${folder}/bin/rm`, script, { mode: 0o755 })
+      yield* removeWith(`${folder}/bin:${commands}`, path)
       expect(Fs.existsSync(path)).toBe(false)
     }))
 })
