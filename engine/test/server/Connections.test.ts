@@ -125,13 +125,20 @@ layer(Local.layer({ idleMillis: 1200, keepAliveMillis: 200, maxUploadBytes: 100_
 
     it.effect("of quiet runs carry keep-alives, also longer than the idle limit, and close their log when they go", () =>
       withEngine(async (engine) => {
-        const id = await engine.spawn({ command: "sleep 5; echo done", shell: true, disposable: true })
+        const stdin = { value: "", close: false }
+        const id = await engine.spawn({ command: "read line; echo done", shell: true, disposable: true, stdin })
         const stay = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         const leave = await engine.follow(`/v1/operations/${id}/events?follow=1`)
         await leave.until((text) => text.split(": keepalive\n\n").length > 4)
         expect(openLogs(engine, id)).toBe(3)
         leave.close()
         await Effect.runPromise(eventually("the follower's log is closed", () => openLogs(engine, id) === 2))
+        // some more than the idle limit has room for
+        await stay.until((text) => text.split(": keepalive\n\n").length > 15)
+        const fed = await engine.call("POST", `/v1/operations/${id}/subprocesses/1/stdin`, {
+          body: { value: "\n", close: true }
+        })
+        expect(fed.status).toBe(204)
         expect(await stay.end).toBe(true)
         expect(outputOf(eventsOf(stay.text()), "stdout").toString()).toBe("done\n")
         // the last byte is on its way before the engine closes what it read from
