@@ -49,7 +49,7 @@ it.scopedLive("Ctrl-C in a terminal cancels the run", () =>
   Effect.gen(function*() {
     const store = yield* Local.storeFolder
     const args = ["run", "--store", store, "busybox", "--", "sh", "-c", "echo begun; sleep 600; echo never"]
-    const screen = yield* inTerminal(80, args, { interrupt: "begun" })
+    const screen = yield* inTerminal(80, args, { interrupt: "begun\r\n" })
     expect([screen.code, linesOf(screen)]).toEqual([130, ["begun", "^C"]])
     const { out } = yield* contreeLocal(["ps", "--all", "--json", "--store", store])
     expect(JSON.parse(out.toString())).toMatchObject([{ status: "CANCELLED" }])
