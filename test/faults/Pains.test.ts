@@ -34,8 +34,9 @@ const engine = <A, E>(program: (operations: Operations.Service) => Effect.Effect
 const statuses = engine((operations) =>
   Effect.map(operations.list({ number: "all" }), (all) => all.map((o) => o.status))
 )
+const going: ReadonlyArray<string> = ["Pending", "Assigned", "Executing"]
 const settled = (count: number) =>
-  eventually(statuses, (all) => all.length === count && !all.some((s) => s === "Executing" || s === "Assigned"))
+  eventually(statuses, (all) => all.length === count && !all.some((s) => going.includes(s)))
 
 // before the layer, which puts its own methods on `it`
 describe("with a clock of its own", () => {

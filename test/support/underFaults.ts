@@ -36,8 +36,10 @@ export const statuses = under(
     )
 )
 
+const going: ReadonlyArray<string> = ["Pending", "Assigned", "Executing"]
+
 /** the same, once nothing goes on any more */
 export const settled = (count: number) =>
-  eventually(statuses, (all) => all.length === count && !all.some((s) => s === "Executing" || s === "Assigned"))
+  eventually(statuses, (all) => all.length === count && !all.some((s) => going.includes(s)))
 
 export const busybox = Effect.flatMap(Images.Images, (images) => images.use("busybox:latest"))
