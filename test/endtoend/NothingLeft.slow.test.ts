@@ -33,10 +33,12 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
     expect(processesWith(store)).toEqual([])
     expect(mountsWith(store)).toEqual([])
     expect(Fs.readdirSync(`${store}/tmp`)).toEqual([])
-    expect(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))).toEqual(
-      baseline
-    )
+    // a socket that is destroyed is Node's for a turn of its loop more
+    expect(yield* eventually(Effect.sync(held), (now) => now.length <= baseline.length)).toEqual(baseline)
   }))
 
+const held = (): ReadonlyArray<string> =>
+  process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))
+
 /** what the test runner itself holds open (the pipes to its parent) */
-const baseline = process.getActiveResourcesInfo().filter((name) => /TCP|Pipe|Process/.test(name))
+const baseline = held()
