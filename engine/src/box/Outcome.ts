@@ -52,8 +52,10 @@ export const startError = (message: string, said: string, exit: ChainExit, store
   const failed = /^fail (\S+) ([\s\S]*)$/m.exec(message)
   if (failed !== null) return refused(failed[1] ?? "", (failed[2] ?? "").trim(), store)
   const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
-  const known = exit.signal === null && exit.code === null ? "" : ` (${how})`
-  return refused("box", `${said.trim() || "no message"}${known}; \`contree-local doctor\` may know more`, store)
+  const isKnown = exit.signal !== null || exit.code !== null
+  const silent = isKnown ? "no message" : "its processes ended without a word, as those do that somebody kills"
+  const known = isKnown ? ` (${how})` : ""
+  return refused("box", `${said.trim() || silent}${known}; \`contree-local doctor\` may know more`, store)
 }
 
 /** What the engine itself did to the run. */

@@ -49,6 +49,14 @@ export const close = (pipes: Pipes): Effect.Effect<void> =>
     pipes.stdin?.close()
   })
 
+/**
+ * Nobody writes any more: what they hold is the rest. A pipe whose last writer died before it had a reader would never
+ * hang up by itself.
+ */
+export const finish = ({ report, stderr, stdout }: Pipes): void => {
+  for (const pipe of [stdout, stderr, report]) pipe.finish()
+}
+
 /** Text of a pipe up to its end or to a limit; what is over the limit is read and dropped. */
 export const readText = (
   pipe: FifoReader,

@@ -162,6 +162,7 @@ const supervise = (
       Pipes.open(`${engine.store}/${RunFolder.folderOf(spec)}`, RunFolder.stdinKind(spec)),
       (pipes) =>
         Effect.gen(function*() {
+          void chain.exited.then(() => Pipes.finish(pipes))
           chain.go()
           const first = yield* Pipes.readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
           yield* stopSlow

@@ -125,7 +125,8 @@ const open = (tools: Tools, env: string): Shell | undefined => {
   }
 }
 
-const isSpent = ({ failure, free }: Shell): boolean => failure !== undefined || free.length === 0
+/** Its sockets may have ended before Node says that the shell has. */
+const isSpent = ({ failure, free }: Shell): boolean => failure !== undefined || free[0]?.socket.destroyed !== false
 
 /** When its last chain has ended, it may. */
 const release = (shell: Shell): void => {

@@ -93,9 +93,6 @@ const started = (
     const text = yield* Pipes.readText(pipes.report, ShimReport.maxReportBytes, () => false)
     const { at } = yield* Effect.promise(() => live.exited)
     pipes.stdin?.close()
-    // its own last words are in the pipes by now; what it left behind may hold them open for ever
-    pipes.stdout.finish()
-    pipes.stderr.finish()
     yield* Fiber.join(output)
     yield* handlers.onExit(report(box, reportId, first + text, pid, startedAt, at))
     yield* Effect.promise(() => Promise.all([pipes.stdout.gone, pipes.stderr.gone]))
@@ -132,6 +129,8 @@ const supervise = (
         Pipes.open(`${box.store}/${RunFolder.folderOf(box.spec)}/${name}`, RunFolder.stdinKind(spec)),
         (pipes) =>
           Effect.gen(function*() {
+            // its own last words are in the pipes then; what it left behind may hold them open for ever
+            void live.exited.then(() => Pipes.finish(pipes))
             if (live.pid !== undefined) yield* Cgroups.join(box.groups, live.pid)
             live.go()
             const first = yield* Pipes.readText(pipes.report, ShimReport.maxReportBytes, (text) =>

@@ -233,8 +233,9 @@ const read = (
         }
         const buffer = Buffer.allocUnsafe(Math.min(chunkSize, end - position))
         const count = readSync(fd, buffer, 0, buffer.length, position)
+        if (count === 0) throw new Error(`it ends after ${position} bytes, and ${end} were written to it`)
         const last = buffer.lastIndexOf(10, count - 1)
-        if (count > 0 && last !== -1) whole = position + last + 1
+        if (last !== -1) whole = position + last + 1
         position += count
         return Chunk.unsafeFromArray(lines(buffer.subarray(0, count)))
       },

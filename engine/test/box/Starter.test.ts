@@ -56,6 +56,27 @@ describe("the shell that starts chains", () => {
     { timeout: 60_000 }
   )
 
+  it.scopedLive(
+    "leaves no run waiting when it is killed while the run begins",
+    () =>
+      Effect.gen(function*() {
+        const box = yield* BoxFixture.on(yield* BoxFixture.makeStore)
+        for (const millis of [0, 2, 5, 10, 15, 20, 25, 30, 40, 60]) {
+          yield* box.sh("true")
+          const fiber = yield* Effect.fork(Effect.either(box.run({ command: "sleep", args: ["1"] })))
+          yield* Effect.sleep(millis)
+          for (const shell of shells()) process.kill(shell, 9)
+          // so that the engine hears of the shell's death and of what its chain said at once
+          for (const until = performance.now() + 20; performance.now() < until;);
+          const end = yield* Fiber.join(fiber)
+          // the run may have had another shell already
+          if (Either.isLeft(end)) expect(end.left.reason, `after ${millis} ms`).toBe("StartFailed")
+          else expect([-1, 0], `after ${millis} ms`).toContain(end.right.report.code)
+        }
+      }),
+    { timeout: 60_000 }
+  )
+
   it.scopedLive("that can make no process fails the run, and keeps those that go on", () =>
     Effect.gen(function*() {
       if (!BoxFixture.isRoot || !Fs.existsSync(`${pidsGroups}/cgroup.procs`)) {

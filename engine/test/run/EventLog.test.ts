@@ -1,6 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as EventLog from "../../src/run/EventLog.js"
@@ -59,6 +68,22 @@ describe("EventLog", () => {
       writeFileSync(join(path, "a"), whole)
       appendFileSync(join(path, "a"), `{"id":1,"ts":"2026-01-01T00:00:00Z","type":"stdout","spid":1,"da`)
       expect(yield* ids(log.read("a"))).toEqual([0])
+    }))
+
+  it.scoped("fails those who follow it when somebody cuts its file under its writer", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const log = yield* EventLog.make(path)
+      const writer = yield* log.create("a")
+      yield* writer.append("init", 0, { verbose: false })
+      truncateSync(join(path, "a"), 10)
+      yield* writer.append("stdout", 1, { value: "x", encoding: "ascii" })
+      truncateSync(join(path, "a"), 10)
+      const error = yield* Effect.flip(ids(log.read("a", { follow: true })))
+      expect(error.message).toMatch(
+        /^the event log of operation a: it ends after 10 bytes, and \d+ were written to it$/
+      )
+      expect(openFiles(join(path, "a"))).toBe(1)
     }))
 
   it.scoped("gives live events to many followers, each once and in order, and ends them with the log", () =>

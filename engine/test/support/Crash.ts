@@ -17,7 +17,7 @@ const ended = (child: ReturnType<typeof spawn>): Promise<void> =>
     child.exitCode !== null || child.signalCode !== null ? done() : child.once("exit", () => done())
   )
 
-/** Kills it so many milliseconds after its engine is ready. */
+/** Kills it so many milliseconds after its engine is ready, and what else is asked for has happened. */
 export const crash = async (options: {
   readonly program: string
   readonly store: string
@@ -25,6 +25,8 @@ export const crash = async (options: {
   readonly afterMillis: number
   /** the time counts from when so many operations have begun; default 0 */
   readonly begun?: number | undefined
+  /** and so many images are known to be committed; default 0 */
+  readonly committed?: number | undefined
   /** it collects garbage too: its images are there afterwards, but not all of its operations */
   readonly collects?: boolean | undefined
   readonly wrap?: ReadonlyArray<string> | undefined
@@ -51,8 +53,9 @@ export const crash = async (options: {
       const [word, first = "", second = ""] = line.split(" ")
       if (word === "ready") isReady = true
       if (word === "operation") operations.push(first)
-      if (isReady && operations.length >= (options.begun ?? 0)) done()
       if (word === "image") images.set(first, second)
+      const isFar = operations.length >= (options.begun ?? 0) && images.size >= (options.committed ?? 0)
+      if (isReady && isFar) done()
     })
   })
   await ready
