@@ -4,6 +4,8 @@
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -11,12 +13,13 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
+import * as TimeLimit from "./TimeLimit.js"
 
 /** fails with nothing at the end; not to be asked again after that, nor by two at once */
-export type Pull<A, E> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
+export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
 
 /** Begins to pull, for as long as the scope lasts. What can begin twice is read from its beginning each time. */
-export type Pulled<A, E, E2 = never> = Effect.Effect<Pull<A, E>, E2, Scope.Scope>
+export type Pulled<A, E, E2 = never, R = never> = Effect.Effect<Pull<A, E, R>, E2, R | Scope.Scope>
 
 export const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
@@ -29,9 +32,11 @@ export const nextOf = <A, E, R>(
     Option.match({ onNone: () => Effect.succeed(undefined), onSome: (error: E) => Effect.fail(error) })
   )
 
-const channelOf = <A, E>(pull: Pull<A, E>): Channel.Channel<Chunk.Chunk<A>, unknown, E> => {
+type Chunks<A, E, R> = Channel.Channel<Chunk.Chunk<A>, unknown, E, unknown, unknown, unknown, R>
+
+const channelOf = <A, E, R>(pull: Pull<A, E, R>): Chunks<A, E, R> => {
   const next = nextOf(pull)
-  const loop: Channel.Channel<Chunk.Chunk<A>, unknown, E> = Channel.flatMap(
+  const loop: Chunks<A, E, R> = Channel.flatMap(
     Channel.fromEffect(next),
     (chunk) => chunk === undefined ? Channel.void : Channel.flatMap(Channel.write(chunk), () => loop)
   )
@@ -39,7 +44,9 @@ const channelOf = <A, E>(pull: Pull<A, E>): Channel.Channel<Chunk.Chunk<A>, unkn
 }
 
 /** One machine, where `Channel.unwrapScoped` is two of them. */
-const scoped = <A, E, E2>(pulled: Pulled<A, E, E2>): Channel.Channel<Chunk.Chunk<A>, unknown, E | E2> =>
+const scoped = <A, E, E2, R = never, R2 = never>(
+  pulled: Effect.Effect<Pull<A, E, R>, E2, R2>
+): Chunks<A, E | E2, R | Exclude<R2, Scope.Scope>> =>
   Channel.flatMap(Channel.fromEffect(Scope.make()), (scope) =>
     Channel.ensuringWith(
       Channel.flatMap(Channel.fromEffect(Scope.extend(pulled, scope)), channelOf),
@@ -49,7 +56,9 @@ const scoped = <A, E, E2>(pulled: Pulled<A, E, E2>): Channel.Channel<Chunk.Chunk
 /** what streams were made of */
 const origins = new WeakMap<object, unknown>()
 
-export const toStream = <A, E, E2>(pulled: Pulled<A, E, E2>): Stream.Stream<A, E | E2> => {
+export const toStream = <A, E, E2, R = never, R2 = never>(
+  pulled: Effect.Effect<Pull<A, E, R>, E2, R2>
+): Stream.Stream<A, E | E2, R | Exclude<R2, Scope.Scope>> => {
   const stream = Stream.fromChannel(scoped(pulled))
   origins.set(stream, Effect.mapError(pulled, Option.some))
   return stream
@@ -58,7 +67,7 @@ export const toStream = <A, E, E2>(pulled: Pulled<A, E, E2>): Stream.Stream<A, E
 /** What a stream was made of, or the stream itself in that shape: so a body goes through no machine on its way to us. */
 export const fromStream = <A, E, R>(
   stream: Stream.Stream<A, E, R>
-): Effect.Effect<Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>, never, R | Scope.Scope> => {
+): Pulled<A, E, never, R> => {
   const origin = origins.get(stream) as Pulled<A, E, Option.Option<E>> | undefined
   return origin === undefined ? Stream.toPull(stream) : began(origin)
 }
@@ -70,6 +79,12 @@ const began = <A, E>(pulled: Pulled<A, E, Option.Option<E>>): Pulled<A, E> =>
     const begin = Effect.flatMap(Scope.extend(pulled, scope), (made) => pull = made)
     return Effect.succeed(Effect.suspend(() => pull ?? begin))
   })
+
+/** What `change` makes of it, anew for each reading: it may keep state. */
+export const through = <A, E, R, B, E2>(
+  stream: Stream.Stream<A, E, R>,
+  change: (pull: Pull<A, E, R>) => Pull<B, E2, R>
+): Stream.Stream<B, E2, R> => toStream(Effect.map(fromStream(stream), change))
 
 /** Every chunk of it. */
 export const forEachChunk = <A, E, E2>(
@@ -94,15 +109,46 @@ export const concluded = <A, E, E2>(pull: Pull<A, E>, conclude: Effect.Effect<vo
       Option.isSome(error) ? Effect.fail(error) : Effect.zipRight(Effect.mapError(conclude, Option.some), ended)
   )
 
+/**
+ * From now on all of it takes so long at most: what it waits for then is given up, and what is asked for later is refused.
+ */
+export const limited = <A, E, E2>(
+  pull: Pull<A, E>,
+  limit: Duration.Duration,
+  onLimit: () => E2
+): Effect.Effect<Pull<A, E | E2>> =>
+  Effect.map(Clock.currentTimeMillis, (begun) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now): Pull<A, E | E2> => {
+      const left = Duration.subtract(limit, Duration.millis(now - begun))
+      const refusal = (): Option.Option<E2> => Option.some(onLimit())
+      return Duration.equals(left, Duration.zero) ? Effect.fail(refusal()) : TimeLimit.within(pull, left, refusal)
+    }))
+
+/** `last` comes when nothing more comes. */
+export const endingWith = <A, E, R>(pull: Pull<A, E, R>, last: () => Chunk.Chunk<A>): Pull<A, E, R> => {
+  let isOver = false
+  const close = Effect.sync(() => {
+    isOver = true
+    return last()
+  })
+  return Effect.suspend((): Pull<A, E, R> =>
+    isOver
+      ? ended
+      : Effect.catchAll(pull, (error): Pull<A, E, R> => Option.isSome(error) ? Effect.fail(error) : close)
+  )
+}
+
 /** The span begins when reading does, and ends with the scope. */
 export const withSpan =
-  (name: string, options: Tracer.SpanOptions) => <A, E, E2>(self: Pulled<A, E, E2>): Pulled<A, E, E2> =>
+  (name: string, options: Tracer.SpanOptions) =>
+  <A, E, E2, R>(self: Pulled<A, E, E2, R>): Pulled<A, E, E2, Exclude<R, Tracer.ParentSpan>> =>
     Effect.gen(function*() {
       const clock = yield* Effect.clock
       const scope = yield* Effect.scope
       const span = yield* Effect.makeSpan(name, options)
       yield* Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
-      return yield* Effect.withParentSpan(self, span)
+      const pull = yield* Effect.withParentSpan(self, span)
+      return Effect.withParentSpan(pull, span)
     })
 
 /** these, and then the end */

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Pull from "../internal/Pull.js"
 import * as RunGate from "../internal/RunGate.js"
 import * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
@@ -107,9 +107,10 @@ class ImageImpl<Id extends Option.Option<Ids.ImageId>> extends Base implements I
 
   readonly stream: Image["stream"] = (command, options = {}) =>
     ImageRuns.stream("Image.stream", target(this.#deps, wireName(this.#ref), true), command, options).pipe(
-      Stream.withSpan("Contree.Image.stream", {
+      Pull.withSpan("Contree.Image.stream", {
         attributes: { "contree.image": this.#deps.scrub(wireName(this.#ref)) }
-      })
+      }),
+      Pull.toStream
     )
 
   readonly start: Image["start"] = (command, options = {}) =>

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Lifecycle } from "../internal/ProcessLifecycle.js"
+import * as Pull from "../internal/Pull.js"
 import * as StdinWire from "../internal/StdinWire.js"
 import type * as Command from "../schemas/Command.js"
 import * as Errors from "../schemas/Errors.js"
@@ -189,12 +189,13 @@ export const stream = <I extends Image, C extends boolean, F extends File.Conten
   target: Target<I>,
   command: Command.Command,
   options: StreamOptions<C, F, EI, RI>
-): Stream.Stream<
+): Pull.Pulled<
   Output.Output,
-  Errors.RunError | CheckError<C> | EI | File.Error<F>,
+  Errors.RunError | CheckError<C>,
+  Errors.SpawnError | EI | File.Error<F>,
   RI | File.Context<F>
 > =>
-  Stream.unwrapScoped(Effect.gen(function*() {
+  Effect.gen(function*() {
     const { lifecycle, plan } = yield* start(method, target, command, options)
     const { operationId } = lifecycle
     const views = Views.make({ api: target.deps.api, method, lifecycle })
@@ -202,14 +203,16 @@ export const stream = <I extends Image, C extends boolean, F extends File.Conten
     const check = failing(options.check)
     const concluded = Effect.flatMap(views.ending, ({ exit }) =>
       check(method, operationId, exit, { stdoutTail: tails.Stdout.text(), stderrTail: tails.Stderr.text() }))
-    const output = views.output(() =>
+    const output = yield* Pull.fromStream(views.output(() =>
       true
-    ).pipe(
-      Stream.mapChunks(Chunk.map((out) => {
-        if (options.check === true) tails[out._tag].add(out.bytes)
-        return out
-      })),
-      Stream.concat(Stream.execute(concluded))
-    )
-    return within(output, plan.waitTimeout, (limit) => timedOut(method, operationId, limit))
-  }))
+    ))
+    const noted = options.check !== true ? output : Effect.map(output, (chunk) => {
+      for (const out of chunk) tails[out._tag].add(out.bytes)
+      return chunk
+    })
+    const all = Pull.concluded(noted, concluded)
+    return yield* Option.match(plan.waitTimeout, {
+      onNone: () => Effect.succeed(all),
+      onSome: (limit) => Pull.limited(all, limit, () => timedOut(method, operationId, limit))
+    })
+  })

@@ -8,13 +8,15 @@ import type { PlatformError } from "@effect/platform/Error"
 import type { FileSystem } from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Lines from "../internal/Lines.js"
 import * as LocalFile from "../internal/LocalFile.js"
+import * as Pull from "../internal/Pull.js"
 import { DecodeError } from "../schemas/Errors.js"
 
 /**
@@ -77,7 +79,7 @@ export type AnySink<E, R> = Sink.Sink<unknown, Uint8Array, unknown, E, R>
 // ------------------------------------------------------------------------------------------------------------- views
 
 const only = (tag: Output["_tag"]) => <E, R>(self: Stream.Stream<Output, E, R>): Stream.Stream<Uint8Array, E, R> =>
-  Stream.mapChunks(self, Chunk.filterMap((out) => out._tag === tag ? Option.some(out.bytes) : Option.none()))
+  Pull.through(self, Effect.map(Chunk.filterMap((out) => out._tag === tag ? Option.some(out.bytes) : Option.none())))
 
 /**
  * The bytes of stdout; stderr is dropped.
@@ -125,16 +127,13 @@ export const stderr: <E, R>(self: Stream.Stream<Output, E, R>) => Stream.Stream<
  * @category views
  */
 export const lines = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<string, E, R> =>
-  // the state is of one run of the stream: a stream can be run twice
-  Stream.suspend(() => {
+  Pull.through(self, (pull) => {
     const splitter = Lines.makeSplitter()
-    return Stream.concat(
-      Stream.mapChunks(self, (chunk) =>
-        Chunk.unsafeFromArray(Chunk.toReadonlyArray(chunk).flatMap((bytes) => splitter.add(bytes)))),
-      Stream.suspend(() =>
-        Stream.fromIterable(splitter.finish())
-      )
+    const split = Effect.map(
+      pull,
+      (chunk) => Chunk.flatMap(chunk, (bytes) => Chunk.unsafeFromArray(splitter.add(bytes)))
     )
+    return Pull.endingWith(split, () => Chunk.unsafeFromArray(splitter.finish()))
   })
 
 /**

@@ -4,10 +4,13 @@
  * @since 0.1.0
  */
 import type { Signal } from "@effect/platform/CommandExecutor"
+import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
-import * as Stream from "effect/Stream"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import * as Pull from "../internal/Pull.js"
 import type * as Errors from "../schemas/Errors.js"
 import type * as Event from "../schemas/Event.js"
 import * as ExitStatus from "../schemas/ExitStatus.js"
@@ -24,7 +27,8 @@ const gatedStream = <A, E>(
   gate: Gated["gate"],
   method: string,
   self: Stream.Stream<A, E>
-): Stream.Stream<A, E | Errors.DisposableImageRunError> => Stream.unwrap(Effect.as(gate.check(method), self))
+): Stream.Stream<A, E | Errors.DisposableImageRunError> =>
+  Pull.toStream(Effect.zipRight(gate.check(method), Pull.fromStream(self)))
 
 /**
  * What differs from one to the other.
@@ -85,7 +89,11 @@ export class Base extends Inspectable.Class implements Any {
     this.events = gatedStream(
       gate,
       "Process.events",
-      parts.events.pipe(Stream.filter((event) => event.spid === spid), Stream.map(toEvent))
+      // a server that does not know the filter by process sends everything
+      Pull.through(
+        parts.events,
+        Effect.map(Chunk.filterMap((event) => event.spid === spid ? Option.some(toEvent(event)) : Option.none()))
+      )
     )
     this.exit = Effect.withSpan(Effect.zipRight(gate.check("Process.exit"), parts.exit), "Contree.Process.exit", {
       attributes

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Follow from "../internal/Follow.js"
 import { settled } from "../internal/FollowEnd.js"
 import { resultOf } from "../internal/FollowSynthesis.js"
@@ -127,8 +127,7 @@ export const make = (options: {
   )
   const writer = { method, operationId, spid }
   return {
-    // a server that does not know the filter sends everything
-    events: Stream.filter(Pull.toStream(log), (event) => event.spid === spid),
+    events: Pull.toStream(log),
     output: ProcessOutput.makeOutput(writer, ProcessOutput.makeItems(writer, log), result),
     exit: ended,
     isRunning: Effect.map(now, ({ status }) => !Wire.isTerminal(status)).pipe(

@@ -1,5 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Exit, FastCheck, Fiber, Option, Stream } from "effect"
+import {
+  Chunk,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  FastCheck,
+  Fiber,
+  Option,
+  Ref,
+  Stream,
+  TestClock
+} from "effect"
 import * as Pull from "../../src/internal/Pull.js"
 
 /** something to read that writes down when it is opened and closed, and how */
@@ -146,7 +159,89 @@ describe("concluded", () => {
     }))
 })
 
+describe("through", () => {
+  it.effect("changes each chunk, with a state of its own for each reading, and closes what it reads", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const counted = Pull.through(Pull.toStream(noted(log, "it", [7, 8])), (pull) => {
+        let count = 0
+        return Effect.map(pull, Chunk.map((n) => [++count, n] as const))
+      })
+      for (let n = 0; n < 2; n++) {
+        expect(Chunk.toReadonlyArray(yield* Stream.runCollect(counted))).toEqual([[1, 7], [2, 8]])
+      }
+      expect(log).toEqual(["open it", "close it Success", "open it", "close it Success"])
+    }))
+
+  it.effect("takes any stream, and what that needs is still to be provided", () =>
+    Effect.gen(function*() {
+      class Start extends Context.Tag("Start")<Start, number>() {}
+      const stream = Stream.fromIterableEffect(Effect.map(Start, (n) => [n, n + 1]))
+      const doubled = Pull.through(stream, Effect.map(Chunk.map((n) => n * 2)))
+      const found = yield* Stream.runCollect(doubled).pipe(Effect.provideService(Start, 3))
+      expect(Chunk.toReadonlyArray(found)).toEqual([6, 8])
+    }))
+})
+
+describe("endingWith", () => {
+  const ending = (pulled: Pull.Pulled<number, string>) =>
+    Pull.through(Pull.toStream(pulled), (pull) => Pull.endingWith(pull, () => Chunk.of(99)))
+
+  it.effect("gives the last once, and none after a failure", () =>
+    Effect.gen(function*() {
+      expect(Chunk.toReadonlyArray(yield* Stream.runCollect(ending(Pull.fromArray([1]))))).toEqual([1, 99])
+      expect(Chunk.toReadonlyArray(yield* Stream.runCollect(ending(Pull.fromArray([]))))).toEqual([99])
+      const seen: Array<number> = []
+      const broken = Stream.runForEach(ending(failing([])), (n) => Effect.sync(() => void seen.push(n)))
+      expect(yield* Effect.flip(broken)).toBe("broken")
+      expect(seen).toEqual([])
+    }))
+})
+
+describe("limited", () => {
+  const limit = Duration.seconds(10)
+  const late = () => "late"
+
+  it.effect("is of the whole, and gives up what is waited for then", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* Ref.make(false)
+      const slow = Effect.onInterrupt(Effect.as(Effect.sleep("6 seconds"), Chunk.of(1)), () => Ref.set(given, true))
+      const pull = yield* Pull.limited(slow, limit, late)
+      const fiber = yield* Effect.fork(Effect.zip(pull, Effect.flip(pull)))
+      yield* TestClock.adjust("9 seconds")
+      expect([fiber.unsafePoll(), yield* Ref.get(given)]).toEqual([null, false])
+      yield* TestClock.adjust("1 seconds")
+      expect(yield* Fiber.join(fiber)).toEqual([Chunk.of(1), Option.some("late")])
+      expect(yield* Ref.get(given)).toBe(true)
+    })))
+
+  it.effect("refuses what is asked for later, though it be there", () =>
+    Effect.gen(function*() {
+      const pull = yield* Pull.limited(Effect.succeed(Chunk.of(1)), limit, late)
+      yield* TestClock.adjust("9999 millis")
+      expect(yield* pull).toEqual(Chunk.of(1))
+      yield* TestClock.adjust("1 millis")
+      expect(yield* Effect.flip(pull)).toEqual(Option.some("late"))
+    }))
+
+  it.effect("lets the end and the failures through", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.flip(yield* Pull.limited(Pull.ended, limit, late))).toEqual(Option.none())
+      const broken = yield* Pull.limited(Effect.fail(Option.some("broken")), limit, late)
+      expect(yield* Effect.flip(broken)).toEqual(Option.some("broken"))
+    }))
+})
+
 describe("withSpan", () => {
+  it.effect("is the parent of what is asked for later too", () =>
+    Effect.gen(function*() {
+      const names: Array<string> = []
+      const asking = Effect.map(Pull.fromArray([1]), (pull) =>
+        Effect.zipRight(Effect.map(Effect.orDie(Effect.currentSpan), ({ name }) => void names.push(name)), pull))
+      yield* collect(Pull.withSpan("reading", {})(asking))
+      expect(names).toEqual(["reading", "reading"])
+    }))
+
   it.effect("ends with the scope, as that does, and is the parent of what begins in it", () =>
     Effect.gen(function*() {
       const spans: Array<unknown> = []

@@ -20,7 +20,7 @@ describe("a program with ten boxes, imports and collections of garbage, killed a
         for (let kill = 0; kill < kills; kill++) {
           const afterMillis = Math.random() * 1500
           // on a slow machine no image is committed so soon
-          const committed = kill % 5 === 4 ? 1 : 0
+          const committed = kill % 8 === 7 ? 1 : 0
           // each start is on what the kill before left
           const crashed = yield* Effect.promise(() =>
             Crash.crash({ program, store, boxes: 10, afterMillis, committed, collects: true })
