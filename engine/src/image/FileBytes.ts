@@ -27,6 +27,18 @@ const fill = async (file: fs.FileHandle, piece: Buffer, at: number, size: number
 }
 
 /**
+ * All of a small file, in memory of its own.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const whole = async (host: Bytes, size: number): Promise<Uint8Array> => {
+  const parts: Array<Uint8Array> = []
+  for await (const piece of pieces(host, size)) parts.push(Uint8Array.from(piece))
+  return Buffer.concat(parts)
+}
+
+/**
  * Exactly `size` bytes: a layer never changes, so a file that is shorter is damaged, and that is a failure.
  *
  * A piece holds its bytes until the next one is asked for, which comes in the same memory: buffers that are used once

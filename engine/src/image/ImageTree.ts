@@ -33,6 +33,20 @@ export interface Entry extends FileItem {
 }
 
 /**
+ * The bytes of a file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Content {
+  readonly size: number
+  /** each piece is there until the next one is asked for */
+  readonly stream: Stream.Stream<Uint8Array, PathError>
+  /** all at once, of small files */
+  readonly whole: Effect.Effect<Uint8Array, PathError>
+}
+
+/**
  * A path is absolute text, or bytes where a name is not UTF-8. It is resolved inside the image alone: `..` stops at its
  * root, and an absolute link starts from there. A name that is not UTF-8 shows with U+FFFD in the place of what cannot
  * be read, and can be asked for in that form as long as only one entry of its folder looks like it.
@@ -49,9 +63,7 @@ export interface ImageTree {
   /** The entries of a folder in the order of their bytes, links not followed. */
   readonly list: (path: string | Uint8Array) => Effect.Effect<ReadonlyArray<FileItem>, PathError>
   /** Of regular files only. */
-  readonly read: (
-    path: string | Uint8Array
-  ) => Effect.Effect<{ readonly size: number; readonly stream: Stream.Stream<Uint8Array, PathError> }, PathError>
+  readonly read: (path: string | Uint8Array) => Effect.Effect<Content, PathError>
   /** A PAX tar of what lies at the path and below: names from the root of the image, without a leading slash. */
   readonly archive: (path: string | Uint8Array) => Effect.Effect<Stream.Stream<Uint8Array, PathError>, PathError>
 }
@@ -150,7 +162,14 @@ export const make = (store: { readonly path: string }, layers: ReadonlyArray<str
         if (!stats.isFile()) {
           throw new PathError({ reason: stats.isDirectory() ? "IsADirectory" : "NotRegular", path: toText(asked) })
         }
-        return { size: stats.size, stream: streamOf(toText(asked), () => FileBytes.pieces(host, stats.size)) }
+        return {
+          size: stats.size,
+          stream: streamOf(toText(asked), () => FileBytes.pieces(host, stats.size)),
+          whole: Effect.tryPromise({
+            try: () => FileBytes.whole(host, stats.size),
+            catch: unreadable(toText(asked))
+          })
+        }
       }),
 
     archive: (path) =>

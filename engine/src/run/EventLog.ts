@@ -5,46 +5,19 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  unlinkSync,
-  writeSync
-} from "node:fs"
+import { closeSync, constants, existsSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { makeFolders } from "../Folders.js"
-import { linesOf } from "./EventLines.js"
 import type { EventLine } from "./EventLines.js"
+import { failure } from "./EventLogError.js"
+import type { EventLogError } from "./EventLogError.js"
+import * as EventReading from "./EventReading.js"
+import type { Live, ReadOptions } from "./EventReading.js"
 import { fromNanos } from "./Moment.js"
-
-/**
- * The log of one operation could not be read or written. `missing` when there is no such log.
- *
- * @since 0.1.0
- * @category errors
- */
-export class EventLogError extends Schema.TaggedError<EventLogError>("contree-local/EventLogError")("EventLogError", {
-  operationId: Schema.String,
-  missing: Schema.Boolean,
-  description: Schema.String
-}) {
-  /** One line for a log or a terminal. */
-  override get message(): string {
-    return `the event log of operation ${this.operationId}: ${this.description}`
-  }
-}
 
 /**
  * The one writer of a log. Ids count from 0.
@@ -61,28 +34,18 @@ export interface Writer {
 }
 
 /**
- * Where reading ends.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadOptions {
-  /** Wait for more until the log is closed. Default false: what is there now. */
-  readonly follow?: boolean | undefined
-  /**
-   * For a log that another process writes, which nobody here is told about: is it over? Asked about every 100 ms.
-   */
-  readonly isOver?: Effect.Effect<boolean> | undefined
-}
-
-/**
  * @since 0.1.0
  * @category models
  */
 export interface EventLog {
   /** A new log; closing the scope ends it for its followers. Fails when there is one of that name. */
   readonly create: (operationId: string) => Effect.Effect<Writer, EventLogError, Scope.Scope>
-  /** Whole lines, in order, each once. */
+  /** Whole lines, in order, each once. Fails to begin when there is no log. */
+  readonly pull: (
+    operationId: string,
+    options?: ReadOptions
+  ) => Effect.Effect<EventReading.Pull, EventLogError, Scope.Scope>
+  /** The same as a stream. */
   readonly read: (operationId: string, options?: ReadOptions) => Stream.Stream<EventLine, EventLogError>
   /** Forgets a log; none of that name is fine. */
   readonly remove: (operationId: string) => Effect.Effect<void>
@@ -90,29 +53,11 @@ export interface EventLog {
   readonly has: (operationId: string) => Effect.Effect<boolean>
 }
 
-interface Live {
-  size: number
-  ended: boolean
-  readonly waiting: Set<() => void>
-}
-
-const chunkSize = 64 * 1024
-const pollInterval = "100 millis"
-
 const wake = (live: Live): void => {
   const waiting = [...live.waiting]
   live.waiting.clear()
   for (const resume of waiting) resume()
 }
-
-const describe = (error: unknown): string => error instanceof Error ? error.message : String(error)
-
-const failure = (operationId: string) => (error: unknown): EventLogError =>
-  error instanceof EventLogError ? error : new EventLogError({
-    operationId,
-    missing: error instanceof Error && "code" in error && error.code === "ENOENT",
-    description: describe(error)
-  })
 
 const writeWhole = (fd: number, bytes: Buffer): void => {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
@@ -130,9 +75,13 @@ export const make = (folder: string): Effect.Effect<EventLog, EventLogError> =>
     const clock = yield* Clock.clockWith(Effect.succeed)
     const live = new Map<string, Live>()
     const pathOf = (operationId: string): string => join(folder, operationId)
+    const pull: EventLog["pull"] = (operationId, options = {}) =>
+      Effect.suspend(() => EventReading.open(live.get(operationId), operationId, pathOf(operationId), options))
     const log: EventLog = {
       create: (operationId) => create(live, clock, operationId, pathOf(operationId)),
-      read: (operationId, options) => read(live, operationId, pathOf(operationId), options ?? {}),
+      pull,
+      read: (operationId, options) =>
+        Stream.unwrapScoped(Effect.map(pull(operationId, options), Stream.repeatEffectChunkOption)),
       remove: (operationId) =>
         Effect.sync(() => {
           try {
@@ -199,87 +148,4 @@ const writer = (clock: Clock.Clock, operationId: string, fd: number, live: Live)
     unsafeAppend,
     append: (type, spid, data) => Effect.try({ try: () => unsafeAppend(type, spid, data), catch: failure(operationId) })
   }
-}
-
-const read = (
-  logs: Map<string, Live>,
-  operationId: string,
-  path: string,
-  options: ReadOptions
-): Stream.Stream<EventLine, EventLogError> =>
-  Stream.unwrapScoped(Effect.gen(function*() {
-    // looked up before the file is opened: a log that ends in between is read to its end all the same
-    const live = logs.get(operationId)
-    const fd = yield* Effect.acquireRelease(
-      Effect.try({ try: () => openSync(path, constants.O_RDONLY), catch: failure(operationId) }),
-      (fd) => Effect.sync(() => closeSync(fd))
-    )
-    let lines = linesOf()
-    let position = 0
-    // the end of the last whole line
-    let whole = 0
-    // another process may take back half a line that it could not finish (a full disk), and write another one there
-    const forgetHalf = (): void => {
-      lines = linesOf()
-      position = whole
-    }
-    const step = Effect.try({
-      try: (): Chunk.Chunk<EventLine> | undefined => {
-        // half a line, just being written, is not for reading: own logs say how far they are whole
-        const end = live?.size ?? fstatSync(fd).size
-        if (position >= end) {
-          if (live === undefined && position > whole) forgetHalf()
-          return undefined
-        }
-        const buffer = Buffer.allocUnsafe(Math.min(chunkSize, end - position))
-        const count = readSync(fd, buffer, 0, buffer.length, position)
-        if (count === 0) throw new Error(`it ends after ${position} bytes, and ${end} were written to it`)
-        const last = buffer.lastIndexOf(10, count - 1)
-        if (last !== -1) whole = position + last + 1
-        position += count
-        return Chunk.unsafeFromArray(lines(buffer.subarray(0, count)))
-      },
-      catch: failure(operationId)
-    }).pipe(Effect.mapError(Option.some))
-    const wait = waitForMore(live, () => position, options)
-    const pull: Effect.Effect<Chunk.Chunk<EventLine>, Option.Option<EventLogError>> = Effect.gen(function*() {
-      while (true) {
-        const chunk = yield* step
-        if (chunk === undefined) {
-          if (yield* wait) continue
-          return yield* Effect.fail(Option.none())
-        }
-        if (Chunk.isNonEmpty(chunk)) return chunk
-      }
-    })
-    return Stream.repeatEffectChunkOption(pull)
-  }))
-
-/** true: look again; false: that was all */
-const waitForMore = (
-  live: Live | undefined,
-  position: () => number,
-  options: ReadOptions
-): Effect.Effect<boolean> => {
-  if (options.follow !== true) return Effect.succeed(false)
-  if (live !== undefined) {
-    return Effect.async<boolean>((resume) => {
-      if (live.size > position()) return resume(Effect.succeed(true))
-      if (live.ended) return resume(Effect.succeed(false))
-      const again = (): void => resume(Effect.succeed(!live.ended || live.size > position()))
-      live.waiting.add(again)
-      return Effect.sync(() => live.waiting.delete(again))
-    })
-  }
-  const isOver = options.isOver
-  if (isOver === undefined) return Effect.succeed(false)
-  let last = false
-  return Effect.suspend(() => {
-    if (last) return Effect.succeed(false)
-    return Effect.flatMap(isOver, (over) => {
-      // what was written between the last look and the answer is still to be read
-      last = over
-      return over ? Effect.succeed(true) : Effect.as(Effect.sleep(pollInterval), true)
-    })
-  })
 }

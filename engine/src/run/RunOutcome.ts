@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type { BoxError, BoxReport } from "../box/BoxReport.js"
 import type { StoreError } from "../store/StoreError.js"
 import type { Stopped } from "./Crew.js"
-import type { EventLogError } from "./EventLog.js"
+import type { EventLogError } from "./EventLogError.js"
 
 /** Why a run could not go on. */
 export type RunError = BoxError | StoreError | EventLogError

@@ -3,10 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { ImageId } from "effect-contree/Ids"
 import { OperationId } from "effect-contree/Ids"
 import { randomUUID } from "node:crypto"
@@ -68,13 +66,11 @@ const maxPasswdBytes = 1024 * 1024
 
 const passwdOf = (tree: ImageTree.ImageTree): Effect.Effect<string> =>
   tree.read("/etc/passwd").pipe(
-    Effect.flatMap(({ size, stream }) => size > maxPasswdBytes ? Effect.succeed("") : collectText(stream)),
+    Effect.flatMap(({ size, whole }) => size > maxPasswdBytes ? Effect.succeed(new Uint8Array()) : whole),
+    Effect.map((bytes) => new TextDecoder().decode(bytes)),
     // an image without one is an image where nobody has a home
     Effect.catchAll(() => Effect.succeed(""))
   )
-
-const collectText = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<string, E> =>
-  Effect.map(Stream.runCollect(stream), (chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("utf8"))
 
 const isParent = (folder: string, path: string): boolean => path.startsWith(`${folder.replace(/\/+$/, "")}/`)
 

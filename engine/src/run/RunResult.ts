@@ -5,12 +5,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as Event from "effect-contree/Event"
 import * as StreamRepr from "effect-contree/StreamRepr"
 import type { EventLine } from "./EventLines.js"
-import type { EventLog, EventLogError } from "./EventLog.js"
+import type { EventLog } from "./EventLog.js"
+import type { EventLogError } from "./EventLogError.js"
 
 // for the two that are small and come once; output is megabytes, and a schema takes a second for them
 const decodeLine = Schema.decodeUnknownOption(Schema.parseJson(Event.OperationEvent))
@@ -131,17 +132,19 @@ export const fromLog = (
   options: { readonly over?: boolean | undefined } = {}
 ): Effect.Effect<Record<string, unknown> | null, EventLogError> => {
   const gathered: Gathered = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
-  return log.read(operationId).pipe(
-    Stream.runForEachChunk((lines) =>
-      Effect.zipRight(
-        Effect.sync(() => {
-          for (const line of lines) if (line.spid === spid && interesting.has(line.type)) add(gathered, line)
-        }),
-        breathe
-      )
-    ),
-    Effect.as(gathered),
-    Effect.map((found) => found.pid === -1 ? null : render(found, options.over === true)),
+  const note = (lines: Iterable<EventLine>): Effect.Effect<void> => {
+    for (const line of lines) if (line.spid === spid && interesting.has(line.type)) add(gathered, line)
+    return breathe
+  }
+  return Effect.flatMap(log.pull(operationId), (pull) => {
+    const all: Effect.Effect<void, Option.Option<EventLogError>> = Effect.flatMap(
+      pull,
+      (lines) => Effect.zipRight(note(lines), all)
+    )
+    return Effect.catchAll(all, Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
+  }).pipe(
+    Effect.scoped,
+    Effect.map(() => gathered.pid === -1 ? null : render(gathered, options.over === true)),
     Effect.catchAll((error) => error.missing ? Effect.succeed(null) : Effect.fail(error))
   )
 }

@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { IncomingMessage } from "node:http"
 import type { Refusal } from "../run/Refusal.js"
 import * as JsonPosition from "./JsonPosition.js"
 import * as Scavenge from "./Scavenge.js"
@@ -23,6 +24,8 @@ import { badRequest, tooLarge } from "../run/Refusal.js"
  * @category defaults
  */
 export const maxJsonBytes = 32 * 1024 * 1024
+
+const announced = ({ headers }: IncomingMessage): number => Number(headers["content-length"] ?? 0)
 
 const cutOff = badRequest("the connection ended before the body did")
 
@@ -40,10 +43,9 @@ export const bytes = (
   Stream.unwrap(Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
     const source = NodeHttpServerRequest.toIncomingMessage(request)
     const refusal = tooLarge(`${what} may have at most ${limit} bytes`)
-    const announced = Number(source.headers["content-length"] ?? 0)
-    if (announced > limit) return Stream.fail(refusal)
+    if (announced(source) > limit) return Stream.fail(refusal)
     let received = 0
-    const whole = Stream.suspend(() => source.complete ? Stream.empty : Stream.fail(cutOff))
+    const conclusion = Stream.suspend(() => source.complete ? Stream.empty : Stream.fail(cutOff))
     return NodeStream.fromReadable<Refusal, Uint8Array>(() => source, () => cutOff, { closeOnDone: false }).pipe(
       Stream.mapChunksEffect((chunk) => {
         for (const part of chunk) {
@@ -52,17 +54,49 @@ export const bytes = (
         }
         return received > limit ? Effect.fail(refusal) : Effect.succeed(chunk)
       }),
-      Stream.concat(whole)
+      Stream.concat(conclusion)
     )
   }))
 
+/** The same, all at once: what is small needs no stream. */
+const whole = (source: IncomingMessage, limit: number, what: string): Effect.Effect<Buffer, Refusal> =>
+  Effect.async((resume) => {
+    const refusal = tooLarge(`${what} may have at most ${limit} bytes`)
+    if (announced(source) > limit) return resume(Effect.fail(refusal))
+    const parts: Array<Buffer> = []
+    let size = 0
+    const stop = (): void => {
+      source.off("data", take).off("end", end).off("close", end).off("error", end)
+      // what is left is for whoever closes or drains the connection
+      source.pause()
+    }
+    const done = (result: Effect.Effect<Buffer, Refusal>): void => {
+      stop()
+      resume(result)
+    }
+    const take = (part: Buffer): void => {
+      size += part.length
+      if (size > limit) return done(Effect.fail(refusal))
+      parts.push(part)
+    }
+    const end = (): void => done(source.complete ? Effect.succeed(Buffer.concat(parts)) : Effect.fail(cutOff))
+    // "close" alone comes when the connection was cut
+    source.on("data", take).once("end", end).once("close", end).once("error", end)
+    if (source.readableEnded || source.destroyed) end()
+    return Effect.sync(stop)
+  })
+
 const text = Effect.flatMap(
-  Stream.runCollect(bytes(maxJsonBytes, "a JSON body")),
-  (chunks) =>
-    Effect.try({
-      try: () => new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat([...chunks])),
-      catch: () => badRequest("the body is not valid UTF-8")
-    })
+  HttpServerRequest.HttpServerRequest,
+  (request) =>
+    Effect.flatMap(
+      whole(NodeHttpServerRequest.toIncomingMessage(request), maxJsonBytes, "a JSON body"),
+      (bytes) =>
+        Effect.try({
+          try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+          catch: () => badRequest("the body is not valid UTF-8")
+        })
+    )
 )
 
 const parse = (body: string): Effect.Effect<unknown, Refusal> =>

@@ -7,12 +7,12 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Ending from "../run/Ending.js"
 import { parseLine } from "../run/EventLines.js"
 import type { EventLine } from "../run/EventLines.js"
-import type { EventLogError } from "../run/EventLog.js"
+import type { EventLogError } from "../run/EventLogError.js"
 import * as Moment from "../run/Moment.js"
 import { badRequest, notFound, tooEarly } from "../run/Refusal.js"
 import type { Refusal } from "../run/Refusal.js"
@@ -34,10 +34,8 @@ const keepAlive = encoder.encode(": keepalive\n\n")
 
 const frame = (line: EventLine): string => `id: ${line.id}\nevent: ${line.type}\ndata: ${line.json}\n\n`
 
-const frames = (lines: Chunk.Chunk<EventLine>): Chunk.Chunk<Uint8Array> =>
-  Chunk.isEmpty(lines)
-    ? Chunk.empty()
-    : Chunk.of(encoder.encode(Chunk.toReadonlyArray(lines).map(frame).join("")))
+const framed = (lines: Chunk.Chunk<EventLine>): Uint8Array =>
+  encoder.encode(Chunk.toReadonlyArray(lines).map(frame).join(""))
 
 interface Wanted {
   readonly follow: boolean
@@ -88,61 +86,104 @@ const completionOf = (row: OperationRow, id: number): EventLine | undefined =>
     })
   }))
 
+type Failure = EventLogError | StoreError
+
+type Lines = Effect.Effect<Chunk.Chunk<EventLine>, Option.Option<Failure>>
+
+const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
+
 /** The log to its end; an operation that is over always ends with its completion. */
 const linesOf = (
   engine: Engine,
   row: OperationRow,
   follow: boolean
-): Stream.Stream<EventLine, EventLogError | StoreError> => {
+): Effect.Effect<Lines, Failure, Scope.Scope> => {
   const read = Effect.map(engine.store.operations.get(row.id), Option.map((known) => Engines.known(engine, known)))
   const isOver = read.pipe(
     Effect.map(Option.match({ onNone: () => true, onSome: isTerminal })),
     // a locked database says nothing about the operation
     Effect.catchAll(() => Effect.succeed(false))
   )
-  return Stream.suspend(() => {
+  const idleMillis = follow ? engine.keepAliveMillis : undefined
+  return Effect.map(engine.log.pull(row.id, { follow, isOver, idleMillis }), (logged) => {
     let last = -1
-    let complete = false
-    const logged = engine.log.read(row.id, { follow, isOver }).pipe(
-      Stream.mapChunks((lines) => {
-        for (const line of lines) {
-          last = line.id
-          complete = complete || line.type === "completion"
-        }
-        return lines
-      }),
+    let isComplete = false
+    const noted = Effect.map(logged, (lines) => {
       // nothing comes after it, whoever may still hold the log open
-      Stream.takeUntil((line) => line.type === "completion")
+      const at = Chunk.findFirstIndex(lines, ({ type }) => type === "completion")
+      isComplete = Option.isSome(at)
+      const wanted = Option.match(at, { onNone: () => lines, onSome: (index) => Chunk.take(lines, index + 1) })
+      if (Chunk.isNonEmpty(wanted)) last = Chunk.lastNonEmpty(wanted).id
+      return wanted
+    })
+    const missing: Lines = Effect.flatMap(Effect.mapError(read, Option.some), (now) => {
+      const line = Option.isSome(now) && isTerminal(now.value) ? completionOf(now.value, last + 1) : undefined
+      isComplete = true
+      return line === undefined ? ended : Effect.succeed(Chunk.of(line))
+    })
+    return Effect.suspend(() =>
+      isComplete
+        ? ended
+        : Effect.catchAll(noted, (error): Lines => Option.isSome(error) ? Effect.fail(error) : missing)
     )
-    const missing = Stream.unwrap(Effect.suspend(() => {
-      if (complete) return Effect.succeed(Stream.empty)
-      return Effect.map(read, (now) => {
-        if (Option.isNone(now) || !isTerminal(now.value)) return Stream.empty
-        return Stream.fromIterable([completionOf(now.value, last + 1)].filter((line) => line !== undefined))
-      })
-    }))
-    return Stream.concat(logged, missing)
   })
 }
 
-const broken = (error: EventLogError | StoreError): Stream.Stream<Uint8Array> =>
-  Stream.unwrap(Effect.as(
+const broken = (error: Failure): Effect.Effect<Uint8Array> =>
+  Effect.as(
     Effect.logWarning(`a stream of events broke: ${error.message}`),
-    Stream.make(encoder.encode(
+    encoder.encode(
       ": stream ended with error, retry since last event id\n" +
         `event: sse_error\ndata: ${withoutPaths(error.message).replace(/[\r\n]+/g, " ")}\n\n`
-    ))
-  ))
+    )
+  )
 
-// Without a first chunk the headers would wait for the first event.
-const opening = Stream.make(keepAlive)
-const ticks = (millis: number): Stream.Stream<Uint8Array> =>
-  Stream.as(Stream.fromSchedule(Schedule.spaced(millis)), keepAlive)
+/** What goes over the wire, for one request: made of pulls, since every operator of a stream is a machine of its own. */
+const framesOf = (engine: Engine, row: OperationRow, { after, follow, spid }: Wanted): Stream.Stream<Uint8Array> => {
+  const isWanted = (line: EventLine): boolean =>
+    line.id > after && (spid === undefined || line.spid === spid || line.type === "completion")
+  return Stream.unwrapScoped(Effect.map(Effect.scope, (scope) => {
+    let pull: Lines | undefined
+    let isOver = false
+    let sentAt = performance.now()
+    const begin = linesOf(engine, row, follow).pipe(
+      Scope.extend(scope),
+      Effect.mapError(Option.some),
+      Effect.flatMap((made) => pull = made)
+    )
+    const sent = (bytes: Uint8Array): Uint8Array => {
+      sentAt = performance.now()
+      return bytes
+    }
+    const next: Effect.Effect<Uint8Array, Option.Option<never>> = Effect.suspend(() =>
+      isOver ? ended : Effect.matchEffect(pull ?? begin, {
+        onFailure: (error) => {
+          isOver = true
+          return Option.isNone(error) ? ended : broken(error.value)
+        },
+        onSuccess: (lines) => {
+          const wanted = Chunk.filter(lines, isWanted)
+          if (Chunk.isNonEmpty(wanted)) return Effect.succeed(sent(framed(wanted)))
+          // lines that are not for this client keep no connection alive
+          const isQuiet = follow && performance.now() - sentAt >= engine.keepAliveMillis
+          return isQuiet ? Effect.succeed(sent(keepAlive)) : next
+        }
+      })
+    )
+    // without a first chunk the headers would wait for the first event
+    let isOpen = false
+    return Stream.repeatEffectOption(Effect.suspend(() => {
+      if (isOpen) return next
+      isOpen = true
+      return Effect.succeed(keepAlive)
+    }))
+  }))
+}
 
 const events = (engine: Engine): Answer =>
   Effect.gen(function*() {
     const id = yield* param("id")
-    const { after, follow, spid } = yield* wanted
+    const asked = yield* wanted
     const found = yield* engine.store.operations.get(id)
     if (Option.isNone(found)) return yield* operationNotFound
     const row = Engines.known(engine, found.value)
@@ -152,15 +193,7 @@ const events = (engine: Engine): Answer =>
     if (!(yield* engine.log.has(id))) {
       return yield* notFound("the events of this operation are gone")
     }
-    const body = linesOf(engine, row, follow).pipe(
-      Stream.filter((line) =>
-        line.id > after && (spid === undefined || line.spid === spid || line.type === "completion")
-      ),
-      Stream.mapChunks(frames),
-      Stream.catchAll(broken),
-      (frames) => follow ? Stream.merge(frames, ticks(engine.keepAliveMillis), { haltStrategy: "left" }) : frames
-    )
-    return yield* Reply.stream(200, Stream.concat(opening, body), {
+    return yield* Reply.stream(200, framesOf(engine, row, asked), {
       contentType: "text/event-stream",
       headers: { "cache-control": "no-cache" }
     })

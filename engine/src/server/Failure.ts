@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { PathError } from "../image/PathError.js"
-import type { EventLogError } from "../run/EventLog.js"
+import type { EventLogError } from "../run/EventLogError.js"
 import { badRequest, internal, notFound, Refusal, tooLarge, unprocessable } from "../run/Refusal.js"
 import type { StoreError, UploadTooLarge } from "../store/StoreError.js"
 import { withoutPaths } from "../store/StoreError.js"

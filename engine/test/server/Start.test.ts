@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { PathError } from "../../src/image/PathError.js"
-import * as EventLog from "../../src/run/EventLog.js"
+import { EventLogError } from "../../src/run/EventLogError.js"
 import * as Failure from "../../src/server/Failure.js"
 import * as Start from "../../src/server/Start.js"
 import { StoreError } from "../../src/store/StoreError.js"
@@ -78,7 +78,7 @@ describe("failures", () => {
 
   it("of a log on a full disk are 507", () => {
     const description = "ENOSPC: no space left on device, open '/home/me/store/events/op'"
-    const refusal = Failure.toRefusal(new EventLog.EventLogError({ operationId: "op", missing: false, description }))
+    const refusal = Failure.toRefusal(new EventLogError({ operationId: "op", missing: false, description }))
     expect([refusal.status, refusal.error.includes("/home")]).toEqual([507, false])
   })
 })
