@@ -191,6 +191,17 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) =>
         expect(gone.status).toBe(404)
       }))
 
+    it.effect("have homes in a passwd file of any size", () =>
+      withEngine(async (engine) => {
+        const line = "u$i:x:$((i+1000)):0::/home/u$i:/bin/sh"
+        const script = `i=0; while [ $i -lt 12000 ]; do echo "${line}"; i=$((i+1)); done >> /etc/passwd; ` +
+          "sed -i 's#^root:\\([^:]*\\):0:#other:\\1:7:#' /etc/passwd; echo 'root:x:0:0::/far:/bin/sh' >> /etc/passwd"
+        const { result_image_uuid: image } = await engine.run({ command: script, shell: true })
+        const { metadata } = await engine.run({ image, command: "echo $HOME; wc -c < /etc/passwd", shell: true })
+        const [home, size] = metadata.result.stdout.value.split("\n")
+        expect([home, Number(size) > 400_000]).toEqual(["/far", true])
+      }))
+
     it.effect("keep an environment when asked, and a null takes a variable out", () =>
       withEngine(async (engine) => {
         const kept = await engine.run({ command: "true", env: { KEPT: "1", B: "2" }, preserve_env: true })

@@ -123,6 +123,51 @@ layer(Local.layer({ idleMillis: 1200, keepAliveMillis: 200, maxUploadBytes: 100_
         expect(answers.map(({ status }) => status)).toEqual([413, 413])
       }))
 
+    it.effect("are told that their JSON is too long, whether they said so before or not", () =>
+      withEngine(async (engine) => {
+        const body = new Uint8Array(33 * 1024 * 1024)
+        const answers = await Promise.all([
+          engine.call("POST", "/v1/instances", { body }),
+          engine.call("POST", "/v1/instances", { body, headers: { "transfer-encoding": "chunked" } })
+        ])
+        expect(answers.map(({ json, status }) => [status, json.error])).toEqual(
+          [1, 2].map(() => [413, "a JSON body may have at most 33554432 bytes"])
+        )
+        expect((await engine.call("POST", "/v1/instances", { body: "" })).json.error).toMatch(/^the body is empty/)
+      }))
+
+    it.effect("have JSON that comes in pieces, cut in a character too, put together", () =>
+      withEngine(async (engine) => {
+        const text = Buffer.from(JSON.stringify({ image: "tag:busybox", command: "echo é", shell: true }))
+        const at = text.indexOf(0xc3) + 1
+        const answer = raw(
+          engine.port,
+          `POST /v1/instances HTTP/1.1\r\nHost: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n` +
+            `Connection: close\r\nContent-Length: ${text.length}\r\n\r\n`,
+          (socket) => {
+            socket.setNoDelay(true)
+            socket.write(text.subarray(0, at), () => setImmediate(() => socket.write(text.subarray(at))))
+          }
+        )
+        const created = await answer
+        expect(created).toMatch(/^HTTP\/1\.1 201 /)
+        const ended = await engine.ended(JSON.parse(created.slice(created.indexOf("\r\n\r\n"))).uuid)
+        expect(outputOf(eventsOf((await engine.call("GET", `/v1/operations/${ended.uuid}/events`)).text), "stdout"))
+          .toEqual(Buffer.from("é\n"))
+      }))
+
+    it.effect("of events that are all for others carry keep-alives", () =>
+      withEngine(async (engine) => {
+        const chatty = "while :; do echo x; sleep 0.02; done"
+        const id = await engine.spawn({ command: chatty, shell: true, disposable: true })
+        const quiet = await engine.follow(`/v1/operations/${id}/events?follow=1&spid=7`)
+        await quiet.until((text) => text.split(": keepalive\n\n").length > 4)
+        expect(eventsOf(quiet.text())).toEqual([])
+        await engine.call("DELETE", `/v1/operations/${id}`)
+        expect(await quiet.end).toBe(true)
+        expect(eventsOf(quiet.text()).map(({ type }) => type)).toEqual(["completion"])
+      }))
+
     it.effect("of quiet runs carry keep-alives, also longer than the idle limit, and close their log when they go", () =>
       withEngine(async (engine) => {
         const stdin = { value: "", close: false }
