@@ -48,29 +48,38 @@ export class Decoder {
   constructor(private readonly limit: number = maxFrameBytes) {}
 
   push(bytes: Uint8Array, frames: Array<Frame> = []): Array<Frame> {
-    // Most servers end a chunk where a frame ends.
-    const end = bytes[bytes.length - 1] === LF ? bytes.length - 1 : bytes.lastIndexOf(LF)
     // Near the limit each line is counted before it is looked at.
-    const isSimple = end !== -1 && !this.isFirst && !this.afterCr &&
-      this.frameBytes + bytes.length <= this.limit && bytes.indexOf(CR) === -1
-    if (!isSimple) {
-      this.byLines(bytes, frames)
-      return frames
+    const isNear = this.frameBytes + bytes.length > this.limit
+    if (isNear || this.isFirst || this.afterCr || !this.atOnce(bytes, frames)) this.byLines(bytes, frames)
+    return frames
+  }
+
+  /** Nothing is done, and false, where a line has no end or ends with CR. */
+  private atOnce(bytes: Uint8Array, frames: Array<Frame>): boolean {
+    const last = bytes.length - 1
+    // Most servers end a chunk where a frame ends.
+    if (bytes[last] === LF && this.unfinished.length === 0) {
+      const text = this.utf8.decode(bytes)
+      // In a text it is found sooner than in bytes.
+      if (text.includes("\r")) return false
+      this.wholeLines(text, bytes, 0, bytes.length, frames)
+      return true
     }
+    const end = bytes.lastIndexOf(LF)
+    if (end === -1 || bytes.indexOf(CR) !== -1) return false
     let from = 0
     if (this.unfinished.length > 0) {
       from = bytes.indexOf(LF) + 1
       this.frameBytes += from - 1
       this.line(this.decode(bytes.subarray(0, from - 1)), frames)
     }
-    if (from <= end) this.wholeLines(bytes, from, end + 1, frames)
+    if (from <= end) this.wholeLines(this.utf8.decode(bytes.subarray(from, end + 1)), bytes, from, end + 1, frames)
     this.keep(bytes, end + 1)
-    return frames
+    return true
   }
 
-  /** Many lines at once: one text is made of them, and cut. */
-  private wholeLines(bytes: Uint8Array, from: number, to: number, frames: Array<Frame>): void {
-    const text = this.utf8.decode(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+  /** Many lines at once: one text was made of them, and is cut. */
+  private wholeLines(text: string, bytes: Uint8Array, from: number, to: number, frames: Array<Frame>): void {
     let start = 0
     /** where the frame began that has no end yet, and how many lines of it there are */
     let begun = 0
