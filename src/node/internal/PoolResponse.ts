@@ -18,9 +18,13 @@ import type { Exchange, Head } from "./Exchange.js"
 
 type Failure = HttpClientError.ResponseError
 
-/** Resumed when there is something to see, and not before the present event of the socket is dealt with whole. */
-const waited = (exchange: Exchange): Effect.Effect<void> =>
+/**
+ * Resumed when there is something to see, and not before the present event of the socket is dealt with whole. Looked for
+ * again here: a fiber may pause between any two steps, and nobody is woken for what came meanwhile.
+ */
+const waited = (exchange: Exchange, isThere: () => boolean): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
+    if (isThere()) return resume(Effect.void)
     const wake = (): void => resume(Effect.void)
     exchange.wait(wake)
     return Effect.sync(() => exchange.forget(wake))
@@ -74,7 +78,9 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
   private readonly chunks: Pull.Pull<Uint8Array, Failure> = Effect.suspend(() => {
     const { exchange } = this
     if (!exchange.isEmpty) return Effect.succeed(Chunk.unsafeFromArray(exchange.take()))
-    if (!exchange.isOver) return Effect.zipRight(waited(exchange), this.chunks)
+    if (!exchange.isOver) {
+      return Effect.zipRight(waited(exchange, () => !exchange.isEmpty || exchange.isOver), this.chunks)
+    }
     return exchange.failure === undefined ? Pull.ended : Effect.fail(Option.some(this.failed(exchange.failure.cause)))
   })
 
@@ -84,7 +90,7 @@ export class PoolResponse extends Inspectable.Class implements HttpClientRespons
     this.reading = "whole"
     const { exchange } = this
     exchange.collect()
-    return exchange.isOver ? this.collected : Effect.zipRight(waited(exchange), this.collected)
+    return Effect.zipRight(waited(exchange, () => exchange.isOver), this.collected)
   })
 
   private readonly collected: Effect.Effect<Uint8Array, Failure> = Effect.suspend(() => {
