@@ -32,27 +32,26 @@ const schedule = (clock: Clock.Clock, after: Duration.Duration, ring: () => void
   return () => sleeper.unsafeInterruptAsFork(FiberId.none)
 }
 
-/** How the fiber ended; `undefined` when it goes on after so long. `onInterrupt`: nobody waits any more. */
+/** How the fiber ended; `undefined` when it goes on after so long. */
 export const awaited = <A, E>(
   fiber: Fiber.RuntimeFiber<A, E>,
-  limit: Duration.Duration,
-  onInterrupt: Effect.Effect<unknown> = Effect.void
+  limit: Duration.Duration
 ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.clockWith((clock) =>
     Effect.async((resume) => {
-      const cancel = schedule(clock, limit, () => {
-        fiber.removeObserver(end)
-        resume(Effect.succeed(undefined))
-      })
       const end = (exit: Exit.Exit<A, E>): void => {
         cancel()
         resume(Effect.succeed(exit))
       }
+      // A clock that is not the real one may ring at once.
+      const cancel = schedule(clock, limit, () => {
+        fiber.removeObserver(end)
+        resume(Effect.succeed(undefined))
+      })
       fiber.addObserver(end)
-      return Effect.suspend(() => {
+      return Effect.sync(() => {
         cancel()
         fiber.removeObserver(end)
-        return Effect.asVoid(onInterrupt)
       })
     })
   )
@@ -67,14 +66,18 @@ export const within = <A, E, R, E2>(
   onTimeout: () => E2
 ): Effect.Effect<A, E | E2, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
-      Effect.flatMap(
-        restore(awaited(fiber, limit, Fiber.interrupt(fiber))),
-        (exit): Effect.Effect<A, E | E2> =>
-          exit ?? Effect.flatMap(
-            Fiber.interrupt(fiber),
-            // It may have come to its end all the same.
-            (late): Effect.Effect<A, E | E2> => Exit.isSuccess(late) ? late : Effect.fail(onTimeout())
-          )
-      ))
+    Effect.flatMap(
+      Effect.forkDaemon(Effect.interruptible(self)),
+      (fiber) =>
+        Effect.matchCauseEffect(restore(awaited(fiber, limit)), {
+          // Also of an interruption that comes before the waiting has begun.
+          onFailure: (cause) => Effect.zipRight(Fiber.interrupt(fiber), Effect.failCause(cause)),
+          onSuccess: (exit): Effect.Effect<A, E | E2> =>
+            exit ?? Effect.flatMap(
+              Fiber.interrupt(fiber),
+              // It may have come to its end all the same.
+              (late): Effect.Effect<A, E | E2> => Exit.isSuccess(late) ? late : Effect.fail(onTimeout())
+            )
+        })
+    )
   )

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Ref, TestClock } from "effect"
 import * as TimeLimit from "../../src/internal/TimeLimit.js"
+import { atEachStep, isOver } from "../support/pausedAt.js"
 
 const limit = Duration.seconds(5)
 
@@ -86,6 +87,33 @@ describe("within", () => {
       // and no clock rings for it any more
       yield* TestClock.adjust(limit)
       expect(yield* TestClock.sleeps()).toHaveLength(0)
+    }))
+
+  it("an interruption stops it whenever it comes, also before the waiting has begun", () => {
+    const outcomes = atEachStep(() => {
+      let state: "none" | "running" | "stopped" = "none"
+      const work = Effect.async<never>(() => {
+        state = "running"
+        return Effect.sync(() => {
+          state = "stopped"
+        })
+      })
+      return {
+        run: TimeLimit.within(work, limit, () => "late"),
+        event: (fiber) => fiber.unsafeInterruptAsFork(fiber.id()),
+        then: (fiber) => isOver(fiber) ? state : "stuck"
+      }
+    })
+    expect([...new Set(outcomes)].sort()).toEqual(["none", "stopped"])
+  })
+
+  it.effect("by a clock that does not wait, all that takes time is late", () =>
+    Effect.gen(function*() {
+      const { ended, work } = yield* endless
+      const clock = Object.assign(Clock.make(), { sleep: () => Effect.void })
+      const exit = yield* Effect.exit(Effect.withClock(TimeLimit.within(work, limit, () => "late"), clock))
+      expect(exit).toEqual(Exit.fail("late"))
+      expect(yield* Ref.get(ended)).toBe(false)
     }))
 
   it.live("on the real clock", () =>
