@@ -2,6 +2,7 @@
  * A stream as the effect that gives its next chunk. Each operator of `Stream` is a machine of its own that every chunk goes
  * through; what handles the bytes and events of every connection works on this instead, and becomes a stream once.
  */
+import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -138,17 +139,22 @@ export const endingWith = <A, E, R>(pull: Pull<A, E, R>, last: () => Chunk.Chunk
   )
 }
 
-/** The span begins when reading does, and ends with the scope. */
+/**
+ * The span begins when reading does, and is the parent of all that it does. It ends with the scope; or with a failure,
+ * which whoever reads may take for nothing but the end.
+ */
 export const withSpan =
   (name: string, options: Tracer.SpanOptions) =>
   <A, E, E2, R>(self: Pulled<A, E, E2, R>): Pulled<A, E, E2, Exclude<R, Tracer.ParentSpan>> =>
     Effect.gen(function*() {
-      const clock = yield* Effect.clock
-      const scope = yield* Effect.scope
-      const span = yield* Effect.makeSpan(name, options)
-      yield* Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
-      const pull = yield* Effect.withParentSpan(self, span)
-      return Effect.withParentSpan(pull, span)
+      const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+      const span = yield* Scope.extend(Effect.makeSpanScoped(name, options), scope)
+      const fail = (cause: Cause.Cause<unknown>) => Scope.close(scope, Exit.failCause(cause))
+      const pull = yield* Effect.tapErrorCause(Effect.withParentSpan(self, span), fail)
+      return Effect.catchAllCause(Effect.withParentSpan(pull, span), (cause) => {
+        const why = Cause.flipCauseOption(cause)
+        return Option.isNone(why) ? ended : Effect.zipRight(fail(why.value), Effect.failCause(cause))
+      })
     })
 
 /** these, and then the end */

@@ -13,6 +13,7 @@ import {
   Stream,
   TestClock
 } from "effect"
+import type { Tracer } from "effect"
 import * as Pull from "../../src/internal/Pull.js"
 
 /** something to read that writes down when it is opened and closed, and how */
@@ -233,6 +234,8 @@ describe("limited", () => {
 })
 
 describe("withSpan", () => {
+  const parent = Effect.map(Effect.orDie(Effect.currentSpan), ({ name }) => name)
+
   it.effect("is the parent of what is asked for later too", () =>
     Effect.gen(function*() {
       const names: Array<string> = []
@@ -250,5 +253,29 @@ describe("withSpan", () => {
       const exit = yield* Effect.exit(collect(traced))
       expect(exit).toEqual(Exit.fail("broken"))
       expect(spans).toMatchObject([{ name: "reading", status: { _tag: "Ended" } }])
+    }))
+
+  it.effect("is the parent of all that reading does", () =>
+    Effect.gen(function*() {
+      let left = 2
+      const next = Effect.suspend(() => left-- > 0 ? Effect.map(parent, (name) => Pull.fromArray([name])) : Pull.ended)
+      const traced = Pull.withSpan("reading", {})(Pull.sequence(next))
+      const read = Effect.withSpan(Stream.runCollect(Pull.toStream(traced)), "outside")
+      expect(Chunk.toReadonlyArray(yield* read)).toEqual(["reading", "reading"])
+    }))
+
+  it.effect("knows the failure that whoever reads takes for the end", () =>
+    Effect.gen(function*() {
+      const read = <E, E2>(pulled: Pull.Pulled<number, E, E2>) =>
+        Effect.gen(function*() {
+          const span = yield* Deferred.make<Tracer.Span>()
+          const told = Effect.flatMap(Effect.orDie(Effect.currentSpan), (span_) => Deferred.succeed(span, span_))
+          const traced = Pull.withSpan("reading", {})(Effect.zipRight(told, pulled))
+          yield* Effect.scoped(Effect.ignore(Effect.flatMap(traced, Effect.forever)))
+          return (yield* Deferred.await(span)).status
+        })
+      expect(yield* read(failing([]))).toMatchObject({ _tag: "Ended", exit: Exit.fail("broken") })
+      expect(yield* read(Effect.fail("no"))).toMatchObject({ _tag: "Ended", exit: Exit.fail("no") })
+      expect(yield* read(Pull.fromArray([1]))).toMatchObject({ _tag: "Ended", exit: Exit.void })
     }))
 })
