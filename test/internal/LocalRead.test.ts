@@ -58,6 +58,16 @@ describe("a local file", () => {
       expect(error).toMatchObject({ _tag: "SystemError", reason: "NotFound" })
     }).pipe(Effect.provide(NodeContext.layer)))
 
+  it("what is given back twice is handed out once", () => {
+    const spare = SpareBytes.make(8)
+    const buffer = spare.take()
+    spare.lend(buffer)
+    SpareBytes.giveBack(buffer)
+    SpareBytes.giveBack(buffer)
+    expect(spare.take()).toBe(buffer)
+    expect(spare.take()).not.toBe(buffer)
+  })
+
   it("nothing happens to bytes that were not lent", () => {
     const spare = SpareBytes.make(8)
     const mine = new Uint8Array(8)

@@ -15,6 +15,7 @@ import {
 } from "effect"
 import type { Tracer } from "effect"
 import * as Pull from "../../src/internal/Pull.js"
+import { atEachStep, isOver } from "../support/pausedAt.js"
 
 /** something to read that writes down when it is opened and closed, and how */
 const noted = (log: Array<string>, name: string, items: ReadonlyArray<number>): Pull.Pulled<number, never> =>
@@ -67,6 +68,16 @@ describe("toStream", () => {
       expect(log).toEqual(["open it", "close it Failure"])
     }))
 
+  it.effect("goes on after a chunk of nothing", () =>
+    Effect.gen(function*() {
+      const chunks = [Chunk.empty<number>(), Chunk.of(1), Chunk.empty<number>(), Chunk.of(2)]
+      const pull = Effect.suspend(() => {
+        const next = chunks.shift()
+        return next === undefined ? Pull.ended : Effect.succeed(next)
+      })
+      expect(Chunk.toReadonlyArray(yield* Stream.runCollect(Pull.toStream(Effect.succeed(pull))))).toEqual([1, 2])
+    }))
+
   it.effect("fails as its beginning does", () =>
     Effect.gen(function*() {
       expect(yield* Effect.flip(Stream.runDrain(Pull.toStream(Effect.fail("no"))))).toBe("no")
@@ -95,7 +106,50 @@ describe("fromStream", () => {
     })))
 })
 
+describe("fromArray", () => {
+  it.effect("gives all at once, if there is anything, and does the rest before it ends", () =>
+    Effect.scoped(Effect.gen(function*() {
+      let isDone = false
+      const done = Effect.sync(() => {
+        isDone = true
+      })
+      const pull = yield* Pull.fromArray([1, 2], done)
+      expect(Chunk.toReadonlyArray(yield* pull)).toEqual([1, 2])
+      expect(isDone).toBe(false)
+      expect(yield* Effect.exit(pull)).toEqual(Exit.fail(Option.none()))
+      expect(isDone).toBe(true)
+      expect(yield* Effect.exit(yield* Effect.map(Pull.fromArray([]), (none) => none))).toEqual(
+        Exit.fail(Option.none())
+      )
+    })))
+})
+
 describe("sequence", () => {
+  it.effect("closes a part before it hands its failure on", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log: Array<string> = []
+      const pull = yield* Pull.sequence(Effect.succeed(failing(log)))
+      expect(yield* Effect.flip(pull)).toEqual(Option.some("broken"))
+      expect(log).toEqual(["open it", "close it Failure"])
+    })))
+
+  it("closes all of a part, whenever it is interrupted", () => {
+    const outcomes = atEachStep(() => {
+      let open = 0
+      const held = Effect.acquireRelease(Effect.sync(() => open++), () => Effect.sync(() => open--))
+      let left = 2
+      const next = Effect.suspend(() =>
+        left-- > 0 ? Effect.succeed(Effect.zipRight(held, Effect.zipRight(held, Pull.fromArray([1])))) : Pull.ended
+      )
+      return {
+        run: collect(Pull.sequence(next)),
+        event: (fiber) => fiber.unsafeInterruptAsFork(fiber.id()),
+        then: (fiber) => isOver(fiber) && open === 0
+      }
+    }, 300)
+    expect(outcomes).not.toContain(false)
+  })
+
   it.effect("reads one after the other, and closes each before it asks for the next", () =>
     Effect.gen(function*() {
       const log: Array<string> = []

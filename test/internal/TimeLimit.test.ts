@@ -84,9 +84,47 @@ describe("within", () => {
       yield* Effect.yieldNow()
       expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
       expect(yield* Ref.get(ended)).toBe(true)
-      // and no clock rings for it any more
-      yield* TestClock.adjust(limit)
-      expect(yield* TestClock.sleeps()).toHaveLength(0)
+    }))
+
+  it.effect("nothing sleeps any more for what has come or was interrupted", () =>
+    Effect.gen(function*() {
+      const asleep = yield* Ref.make(0)
+      const sleep = Effect.ensuring(
+        Effect.zipRight(Ref.update(asleep, (n) => n + 1), Effect.never),
+        Ref.update(asleep, (n) => n - 1)
+      )
+      const clock = Object.assign(Clock.make(), { sleep: () => sleep })
+      const bounded = <A, E>(work: Effect.Effect<A, E>) =>
+        Effect.withClock(TimeLimit.within(work, limit, () => "late"), clock)
+      const gate = yield* Deferred.make<void>()
+      const awaiting = yield* Effect.fork(bounded(Deferred.await(gate)))
+      const waiting = yield* Effect.fork(bounded(Effect.never))
+      yield* Effect.yieldNow()
+      expect(yield* Ref.get(asleep)).toBe(2)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(awaiting)
+      yield* Effect.yieldNow()
+      expect(yield* Ref.get(asleep)).toBe(1)
+      yield* Fiber.interrupt(waiting)
+      yield* Effect.yieldNow()
+      expect(yield* Ref.get(asleep)).toBe(0)
+    }))
+
+  it.effect("an interruption that must wait does not reach it", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<number>()
+      const outcome = yield* Deferred.make<Exit.Exit<number, string>>()
+      const fiber = yield* Effect.fork(Effect.uninterruptible(
+        TimeLimit.within(Deferred.await(gate), limit, () => "late").pipe(
+          Effect.exit,
+          Effect.flatMap((exit) => Deferred.succeed(outcome, exit))
+        )
+      ))
+      yield* Effect.yieldNow()
+      yield* Fiber.interruptFork(fiber)
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(gate, 4)
+      expect(yield* Deferred.await(outcome)).toEqual(Exit.succeed(4))
     }))
 
   it("an interruption stops it whenever it comes, also before the waiting has begun", () => {
@@ -121,6 +159,20 @@ describe("within", () => {
       const { ended, work } = yield* endless
       expect(yield* Effect.flip(TimeLimit.within(work, Duration.millis(5), () => "late"))).toBe("late")
       expect(yield* Ref.get(ended)).toBe(true)
+    }))
+
+  it.live("leaves no timer behind", () =>
+    Effect.gen(function*() {
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+      const before = timers()
+      const long = Duration.minutes(5)
+      for (let n = 0; n < 20; n++) {
+        yield* TimeLimit.within(Effect.yieldNow(), long, () => "late")
+        const fiber = yield* Effect.fork(TimeLimit.within(Effect.never, long, () => "late"))
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(fiber)
+      }
+      expect(timers() - before).toBeLessThan(20)
     }))
 
   it.live("a time that no timer can hold is no limit", () =>

@@ -1,19 +1,17 @@
 import { Effect, Fiber, Option } from "effect"
 import type { Scheduler } from "effect"
 
-/** far more steps than what is tried takes */
-const most = 150
-
 /**
  * Runs it once for each of its steps: before that step it gives way to others, as a fiber may before any, and `event`
- * happens; at the latest when it waits. Gives what became of each, nothing where it waits for ever.
+ * happens; at the latest when it waits. Gives what became of each. `most`: more steps than it takes.
  */
 export const atEachStep = <T, A, E>(
   make: () => {
     readonly run: Effect.Effect<A, E>
     readonly event: (fiber: Fiber.RuntimeFiber<A, E>) => void
     readonly then: (fiber: Fiber.RuntimeFiber<A, E>) => T
-  }
+  },
+  most = 150
 ): ReadonlyArray<T> =>
   Array.from({ length: most }, (_, at) => {
     const { event, run, then } = make()
