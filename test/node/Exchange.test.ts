@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { setImmediate } from "node:timers/promises"
 import type { Dispatcher } from "undici"
 import { Exchange } from "../../src/node/internal/Exchange.js"
 import { Gate } from "../../src/node/internal/Gate.js"
@@ -116,5 +117,26 @@ describe("an exchange", () => {
     exchange.onResponseData(controller, new Uint8Array(1))
     exchange.onResponseData(controller, new Uint8Array(1))
     expect(woken).toEqual(["here"])
+  })
+
+  it("tells of bulk once for all that the socket has, each time; who came for the end meanwhile sleeps on", async () => {
+    const { controller, exchange } = told()
+    const woken: Array<string> = []
+    exchange.onRequestStart(controller)
+    for (const turn of ["first", "second"]) {
+      exchange.wait(() => woken.push(turn))
+      exchange.onResponseData(controller, much)
+      exchange.onResponseData(controller, much)
+      expect(woken).not.toContain(turn)
+      await setImmediate()
+      expect(woken).toContain(turn)
+    }
+    exchange.onResponseData(controller, much)
+    exchange.collect()
+    exchange.wait(() => woken.push("end"))
+    await setImmediate()
+    expect(woken).toEqual(["first", "second"])
+    exchange.onResponseEnd()
+    expect(woken).toEqual(["first", "second", "end"])
   })
 })
