@@ -1,8 +1,12 @@
 /** From the interruption of a run to the moment at which the server knows. */
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as Command from "effect-contree/Command"
+import { UndiciClient } from "effect-contree/node"
 import type { Pool } from "undici"
 import { imageOf, layers, pool, type Sdk, sdk, spawn } from "../clients.js"
 import { now, quantile } from "../Harness.js"
@@ -21,6 +25,32 @@ const ours = async (runtime: Sdk, server: Server): Promise<number> => {
   })
   const fiber = runtime.runFork(
     Effect.flatMap(imageOf, (image) => Stream.runForEach(image.stream(Command.exec("hang")), () => Effect.sync(began)))
+  )
+  await begun
+  const from = now()
+  await runtime.runPromise(Fiber.interrupt(fiber))
+  return seen(server, from)
+}
+
+type Bare = ManagedRuntime.ManagedRuntime<HttpClient.HttpClient, never>
+
+/** no SDK, but an Effect stream whose interruption sends the DELETE: what of ours is Effect's */
+const bare = async (runtime: Bare, on: Pool, server: Server): Promise<number> => {
+  const url = `${server.url}/v1/operations/${await spawn(on, "hang")}`
+  let began: () => void = () => {}
+  const begun = new Promise<void>((resolve) => {
+    began = resolve
+  })
+  const fiber = runtime.runFork(
+    Effect.flatMap(
+      HttpClient.HttpClient,
+      (client) =>
+        Effect.flatMap(client.get(`${url}/events?follow=1`), ({ stream }) =>
+          Effect.onInterrupt(
+            Stream.runForEach(stream, () => Effect.sync(began)),
+            () => Effect.ignore(Effect.flatMap(client.del(url), ({ text }) => text))
+          ))
+    )
   )
   await begun
   const from = now()
@@ -47,21 +77,30 @@ export const row: Row = {
     const count = quick ? 120 : 500
     const on = pool(server.url)
     const runtime = sdk(server.url, layers["effect-contree"])
-    const times = { ours: [] as Array<number>, raw: [] as Array<number> }
-    for (let n = -20; n < count; n++) {
-      // in turns, and each first as often as the other
-      for (const who of n % 2 === 0 ? ["ours", "raw"] as const : ["raw", "ours"] as const) {
-        const time = await (who === "ours" ? ours(runtime, server) : raw(on, server))
-        if (n >= 0) times[who].push(time)
+    const plain: Bare = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+    const contestants = {
+      ours: () => ours(runtime, server),
+      raw: () => raw(on, server),
+      bare: () => bare(plain, on, server)
+    }
+    const names = ["ours", "raw", "bare"] as const
+    const times = { ours: [] as Array<number>, raw: [] as Array<number>, bare: [] as Array<number> }
+    for (let n = 0; n < count + 20; n++) {
+      for (let turn = 0; turn < names.length; turn++) {
+        // in turns, and each first as often as the others
+        const who = names[(n + turn) % names.length]!
+        const time = await contestants[who]()
+        if (n >= 20) times[who].push(time)
       }
     }
     await runtime.dispose()
+    await plain.dispose()
     await on.close()
     const at = (metric: string, q: number): Metric => ({
       name: "cancel",
       metric: `interruption to DELETE, ${metric}`,
       ours: quantile(times.ours, q),
-      peer: { "raw undici": quantile(times.raw, q) },
+      peer: { "raw undici": quantile(times.raw, q), "an Effect stream": quantile(times.bare, q) },
       limit: quantile(times.raw, q),
       unit: "ms",
       higher: false
