@@ -1,10 +1,12 @@
 import { expect, it } from "@effect/vitest"
-import { constants, PerformanceObserver } from "node:perf_hooks"
+import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
 import * as Scavenge from "../../src/server/Scavenge.js"
 
-const isMinor = ({ detail }: { readonly detail?: unknown }): boolean =>
-  typeof detail === "object" && detail !== null && "kind" in detail &&
-  detail.kind === constants.NODE_PERFORMANCE_GC_MINOR
+const isMinor = (entry: PerformanceEntry): boolean => {
+  const detail: unknown = "detail" in entry ? entry.detail : undefined
+  return typeof detail === "object" && detail !== null && "kind" in detail &&
+    detail.kind === constants.NODE_PERFORMANCE_GC_MINOR
+}
 
 it("has young objects collected in proportion to what was received", async () => {
   let minor = 0
