@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -166,22 +167,6 @@ export const run = <
   }).pipe(Effect.scoped)
 
 /**
- * Ends what was read of a stream with `error` when the time is over.
- *
- * @internal
- */
-export const within = <A, E, R>(
-  self: Stream.Stream<A, E, R>,
-  limit: Option.Option<Duration.Duration>,
-  error: (limit: Duration.Duration) => Errors.OperationTimedOutError
-): Stream.Stream<A, E | Errors.OperationTimedOutError, R> =>
-  Option.match(limit, {
-    onNone: () => self,
-    onSome: (duration) =>
-      Stream.interruptWhen(self, Effect.flatMap(Effect.sleep(duration), () => Effect.fail(error(duration))))
-  })
-
-/**
  * @internal
  */
 export const stream = <I extends Image, C extends boolean, F extends File.Content, EI, RI>(
@@ -203,16 +188,17 @@ export const stream = <I extends Image, C extends boolean, F extends File.Conten
     const check = failing(options.check)
     const concluded = Effect.flatMap(views.ending, ({ exit }) =>
       check(method, operationId, exit, { stdoutTail: tails.Stdout.text(), stderrTail: tails.Stderr.text() }))
-    const output = yield* Pull.fromStream(views.output(() =>
-      true
-    ))
+    const output = yield* Pull.fromStream(views.output(constTrue))
     const noted = options.check !== true ? output : Effect.map(output, (chunk) => {
-      for (const out of chunk) tails[out._tag].add(out.bytes)
+      for (const out of chunk) {
+        tails[out._tag].add(out.bytes)
+      }
       return chunk
     })
     const all = Pull.concluded(noted, concluded)
     return yield* Option.match(plan.waitTimeout, {
-      onNone: () => Effect.succeed(all),
+      onNone: () =>
+        Effect.succeed(all),
       onSome: (limit) => Pull.limited(all, limit, () => timedOut(method, operationId, limit))
     })
   })

@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { scrubDeep, scrubError } from "../internal/CredentialScrub.js"
@@ -14,7 +15,6 @@ import type * as Event from "../schemas/Event.js"
 import type * as Ids from "../schemas/Ids.js"
 import { isTerminal } from "../schemas/Wire.js"
 import type { KeptImage } from "./Image.js"
-import { within } from "./ImageRuns.js"
 import * as Importing from "./Importing.js"
 import type * as ImportPlan from "./ImportPlan.js"
 import type { Gated } from "./Machine.js"
@@ -52,6 +52,18 @@ const statuses = (api: Gated["api"], id: Ids.OperationId): Stream.Stream<Operati
     Stream.map((operation) => toStatus(operation.status)),
     Stream.changes
   )
+
+/** Ends what was read of a stream with `error` when the time is over. */
+const within = <A, E, R>(
+  self: Stream.Stream<A, E, R>,
+  limit: Option.Option<Duration.Duration>,
+  error: (limit: Duration.Duration) => Errors.OperationTimedOutError
+): Stream.Stream<A, E | Errors.OperationTimedOutError, R> =>
+  Option.match(limit, {
+    onNone: () => self,
+    onSome: (duration) =>
+      Stream.interruptWhen(self, Effect.flatMap(Effect.sleep(duration), () => Effect.fail(error(duration))))
+  })
 
 const withoutSecrets = (plan: ImportPlan.Plan, event: Event.OperationEvent): Event.OperationEvent => ({
   ...event,

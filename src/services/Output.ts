@@ -131,7 +131,7 @@ export const lines = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Strea
     const splitter = Lines.makeSplitter()
     const split = Effect.map(
       pull,
-      (chunk) => Chunk.flatMap(chunk, (bytes) => Chunk.unsafeFromArray(splitter.add(bytes)))
+      (chunk) => Chunk.unsafeFromArray(Chunk.toReadonlyArray(chunk).flatMap((bytes) => splitter.add(bytes)))
     )
     return Pull.endingWith(split, () => Chunk.unsafeFromArray(splitter.finish()))
   })

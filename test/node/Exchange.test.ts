@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { setImmediate } from "node:timers/promises"
-import type { Dispatcher } from "undici"
 import { Exchange } from "../../src/node/internal/Exchange.js"
 import { Gate } from "../../src/node/internal/Gate.js"
+import { controller } from "../support/controller.js"
 
 class Doors extends Gate {
   isOpen = true
@@ -17,16 +17,6 @@ class Doors extends Gate {
 /** an exchange, and all that it says */
 const told = () => {
   const log: Array<string> = []
-  const controller: Dispatcher.DispatchController = {
-    aborted: false,
-    paused: false,
-    reason: null,
-    rawHeaders: null,
-    rawTrailers: null,
-    abort: () => void log.push("abort"),
-    pause: () => {},
-    resume: () => {}
-  }
   const exchange = new Exchange({
     onHead: ({ status }) => void log.push(`head ${status}`),
     onFailure: () => void log.push("failure"),
@@ -34,7 +24,7 @@ const told = () => {
   })
   const gate = new Doors()
   exchange.onGate(gate)
-  return { controller, exchange, gate, log }
+  return { controller: controller(() => void log.push("abort")), exchange, gate, log }
 }
 
 const much = new Uint8Array(256 * 1024)

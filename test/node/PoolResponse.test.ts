@@ -1,22 +1,11 @@
 import { HttpClientRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Dispatcher } from "undici"
 import * as Pull from "../../src/internal/Pull.js"
 import { Exchange } from "../../src/node/internal/Exchange.js"
 import { PoolResponse } from "../../src/node/internal/PoolResponse.js"
+import { controller } from "../support/controller.js"
 import { atEachStep, isOver } from "../support/pausedAt.js"
-
-const controller: Dispatcher.DispatchController = {
-  aborted: false,
-  paused: false,
-  reason: null,
-  rawHeaders: null,
-  rawTrailers: null,
-  abort: () => {},
-  pause: () => {},
-  resume: () => {}
-}
 
 const answer = () => {
   const exchange = new Exchange({ onHead: () => {}, onFailure: () => {}, onFinish: () => {} })
@@ -35,8 +24,8 @@ describe("a reader that pauses just before it waits", () => {
     [
       ["the end, who wants the whole", text, ({ exchange }: Answer) => exchange.onResponseEnd()],
       ["the end, who wants what comes", piece, ({ exchange }: Answer) => exchange.onResponseEnd()],
-      ["a break", text, ({ exchange }: Answer) => exchange.onResponseError(controller, new Error("broken"))],
-      ["a piece", piece, ({ exchange }: Answer) => exchange.onResponseData(controller, new Uint8Array(3))]
+      ["a break", text, ({ exchange }: Answer) => exchange.onResponseError(controller(), new Error("broken"))],
+      ["a piece", piece, ({ exchange }: Answer) => exchange.onResponseData(controller(), new Uint8Array(3))]
     ] as const
   )("hears of %s", (_, read, comes) => {
     const outcomes = atEachStep(() => {

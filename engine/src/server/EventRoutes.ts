@@ -86,9 +86,9 @@ const completionOf = (row: OperationRow, id: number): EventLine | undefined =>
     })
   }))
 
-type Failure = EventLogError | StoreError
+type Broken = EventLogError | StoreError
 
-type Lines = Effect.Effect<Chunk.Chunk<EventLine>, Option.Option<Failure>>
+type Lines = Effect.Effect<Chunk.Chunk<EventLine>, Option.Option<Broken>>
 
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
@@ -97,9 +97,9 @@ const linesOf = (
   engine: Engine,
   row: OperationRow,
   follow: boolean
-): Effect.Effect<Lines, Failure, Scope.Scope> => {
-  const read = Effect.map(engine.store.operations.get(row.id), Option.map((known) => Engines.known(engine, known)))
-  const isOver = read.pipe(
+): Effect.Effect<Lines, Broken, Scope.Scope> => {
+  const known = Effect.map(engine.store.operations.get(row.id), Option.map((found) => Engines.known(engine, found)))
+  const isOver = known.pipe(
     Effect.map(Option.match({ onNone: () => true, onSome: isTerminal })),
     // a locked database says nothing about the operation
     Effect.catchAll(() => Effect.succeed(false))
@@ -112,11 +112,11 @@ const linesOf = (
       // nothing comes after it, whoever may still hold the log open
       const at = Chunk.findFirstIndex(lines, ({ type }) => type === "completion")
       isComplete = Option.isSome(at)
-      const wanted = Option.match(at, { onNone: () => lines, onSome: (index) => Chunk.take(lines, index + 1) })
-      if (Chunk.isNonEmpty(wanted)) last = Chunk.lastNonEmpty(wanted).id
-      return wanted
+      const read = Option.match(at, { onNone: () => lines, onSome: (index) => Chunk.take(lines, index + 1) })
+      if (Chunk.isNonEmpty(read)) last = Chunk.lastNonEmpty(read).id
+      return read
     })
-    const missing: Lines = Effect.flatMap(Effect.mapError(read, Option.some), (now) => {
+    const missing: Lines = Effect.flatMap(Effect.mapError(known, Option.some), (now) => {
       const line = Option.isSome(now) && isTerminal(now.value) ? completionOf(now.value, last + 1) : undefined
       isComplete = true
       return line === undefined ? ended : Effect.succeed(Chunk.of(line))
@@ -129,7 +129,7 @@ const linesOf = (
   })
 }
 
-const broken = (error: Failure): Effect.Effect<Uint8Array> =>
+const broken = (error: Broken): Effect.Effect<Uint8Array> =>
   Effect.as(
     Effect.logWarning(`a stream of events broke: ${error.message}`),
     encoder.encode(
@@ -140,7 +140,7 @@ const broken = (error: Failure): Effect.Effect<Uint8Array> =>
 
 /** What goes over the wire, for one request: made of pulls, since every operator of a stream is a machine of its own. */
 const framesOf = (engine: Engine, row: OperationRow, { after, follow, spid }: Wanted): Stream.Stream<Uint8Array> => {
-  const isWanted = (line: EventLine): boolean =>
+  const isShown = (line: EventLine): boolean =>
     line.id > after && (spid === undefined || line.spid === spid || line.type === "completion")
   return Stream.unwrapScoped(Effect.map(Effect.scope, (scope) => {
     let pull: Lines | undefined
@@ -162,8 +162,8 @@ const framesOf = (engine: Engine, row: OperationRow, { after, follow, spid }: Wa
           return Option.isNone(error) ? ended : broken(error.value)
         },
         onSuccess: (lines) => {
-          const wanted = Chunk.filter(lines, isWanted)
-          if (Chunk.isNonEmpty(wanted)) return Effect.succeed(sent(framed(wanted)))
+          const shown = Chunk.filter(lines, isShown)
+          if (Chunk.isNonEmpty(shown)) return Effect.succeed(sent(framed(shown)))
           // lines that are not for this client keep no connection alive
           const isQuiet = follow && performance.now() - sentAt >= engine.keepAliveMillis
           return isQuiet ? Effect.succeed(sent(keepAlive)) : next

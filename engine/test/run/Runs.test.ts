@@ -194,8 +194,9 @@ layer(Local.layer({ concurrency: 4 }), { timeout: "5 minutes" })("runs", (it) =>
     it.effect("have homes in a passwd file of any size", () =>
       withEngine(async (engine) => {
         const line = "u$i:x:$((i+1000)):0::/home/u$i:/bin/sh"
-        const script = `i=0; while [ $i -lt 12000 ]; do echo "${line}"; i=$((i+1)); done >> /etc/passwd; ` +
-          "sed -i 's#^root:\\([^:]*\\):0:#other:\\1:7:#' /etc/passwd; echo 'root:x:0:0::/far:/bin/sh' >> /etc/passwd"
+        // far enough before the end that nothing read later stands in its place
+        const script = "echo 'root:x:0:0::/far:/bin/sh' > /etc/passwd; " +
+          `i=0; while [ $i -lt 12000 ]; do echo "${line}"; i=$((i+1)); done >> /etc/passwd`
         const { result_image_uuid: image } = await engine.run({ command: script, shell: true })
         const { metadata } = await engine.run({ image, command: "echo $HOME; wc -c < /etc/passwd", shell: true })
         const [home, size] = metadata.result.stdout.value.split("\n")
