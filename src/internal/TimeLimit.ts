@@ -57,6 +57,32 @@ export const awaited = <A, E>(
   )
 
 /**
+ * Hands over what the work comes to, so that its fiber ends with nothing. A fiber that has ended holds its result, and the
+ * set in which Effect keeps all fibers lets V8 keep it until the next full collection of garbage: for what a body consists
+ * of, that would be all of it.
+ */
+const handing = <A, E, R>(self: Effect.Effect<A, E, R>) => {
+  const interrupted: Effect.Effect<A, E> = Effect.interrupt
+  let result = interrupted
+  return {
+    work: Effect.matchCause(self, {
+      onFailure: (cause) => {
+        result = Effect.failCause(cause)
+      },
+      onSuccess: (value) => {
+        result = Effect.succeed(value)
+      }
+    }),
+    /** once, when the work has ended */
+    take: (): Effect.Effect<A, E> => {
+      const taken = result
+      result = interrupted
+      return taken
+    }
+  }
+}
+
+/**
  * What takes longer is interrupted, also where whoever waits must not be, and then fails with `onTimeout`. What it sets in
  * FiberRefs stays its own.
  */
@@ -65,19 +91,22 @@ export const within = <A, E, R, E2>(
   limit: Duration.Duration,
   onTimeout: () => E2
 ): Effect.Effect<A, E | E2, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.forkDaemon(Effect.interruptible(self)),
+  Effect.uninterruptibleMask((restore) => {
+    const { take, work } = handing(self)
+    return Effect.flatMap(
+      Effect.forkDaemon(Effect.interruptible(work)),
       (fiber) =>
         Effect.matchCauseEffect(restore(awaited(fiber, limit)), {
           // Also of an interruption that comes before the waiting has begun.
           onFailure: (cause) => Effect.zipRight(Fiber.interrupt(fiber), Effect.failCause(cause)),
           onSuccess: (exit): Effect.Effect<A, E | E2> =>
-            exit ?? Effect.flatMap(
-              Fiber.interrupt(fiber),
-              // It may have come to its end all the same.
-              (late): Effect.Effect<A, E | E2> => Exit.isSuccess(late) ? late : Effect.fail(onTimeout())
-            )
+            exit === undefined
+              ? Effect.flatMap(
+                Fiber.interrupt(fiber),
+                // It may have come to its end all the same.
+                (late): Effect.Effect<A, E | E2> => Exit.isSuccess(late) ? take() : Effect.fail(onTimeout())
+              )
+              : take()
         })
     )
-  )
+  })

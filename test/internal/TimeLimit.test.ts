@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Ref, TestClock } from "effect"
 import * as TimeLimit from "../../src/internal/TimeLimit.js"
+import { collectAll, collectYoung } from "../support/youngGarbage.js"
 import { atEachStep, isOver } from "../support/pausedAt.js"
 
 const limit = Duration.seconds(5)
@@ -173,6 +174,24 @@ describe("within", () => {
         yield* Fiber.interrupt(fiber)
       }
       expect(timers() - before).toBeLessThan(20)
+    }))
+
+  it.live("what the work gave can go as soon as nobody uses it", () =>
+    Effect.gen(function*() {
+      const size = 65_536
+      const work = Effect.async<Uint8Array>((resume) => {
+        setImmediate(() => resume(Effect.succeed(Buffer.allocUnsafeSlow(size))))
+      })
+      const read = (times: number) =>
+        Effect.repeatN(TimeLimit.within(work, Duration.minutes(5), () => "late"), times - 1)
+      yield* read(50)
+      collectAll()
+      // the fibers of now become old
+      yield* Effect.andThen(TimeLimit.within(work, Duration.minutes(5), () => "late"), Effect.sync(collectYoung))
+      const before = process.memoryUsage().arrayBuffers
+      yield* read(100)
+      collectYoung()
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * size)
     }))
 
   it.live("a time that no timer can hold is no limit", () =>

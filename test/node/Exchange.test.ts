@@ -27,7 +27,7 @@ const told = () => {
   return { controller: controller(() => void log.push("abort")), exchange, gate, log }
 }
 
-const much = new Uint8Array(256 * 1024)
+const much = new Uint8Array(512 * 1024)
 
 describe("an exchange", () => {
   it("that was given up before it began is broken off when it does", () => {

@@ -14,7 +14,6 @@ import * as Stream from "effect/Stream"
 import type { IncomingMessage } from "node:http"
 import type { Refusal } from "../run/Refusal.js"
 import * as JsonPosition from "./JsonPosition.js"
-import * as Scavenge from "./Scavenge.js"
 import { badRequest, tooLarge } from "../run/Refusal.js"
 
 /**
@@ -48,10 +47,7 @@ export const bytes = (
     const conclusion = Stream.suspend(() => source.complete ? Stream.empty : Stream.fail(cutOff))
     return NodeStream.fromReadable<Refusal, Uint8Array>(() => source, () => cutOff, { closeOnDone: false }).pipe(
       Stream.mapChunksEffect((chunk) => {
-        for (const part of chunk) {
-          received += part.length
-          Scavenge.count(part.length)
-        }
+        for (const part of chunk) received += part.length
         return received > limit ? Effect.fail(refusal) : Effect.succeed(chunk)
       }),
       Stream.concat(conclusion)

@@ -4,10 +4,9 @@
  */
 import type { Dispatcher } from "undici"
 import type { Gate } from "./Gate.js"
-import * as Scavenge from "./Scavenge.js"
 
-/** in bytes: a few reads of a socket; more would be faster, and take that much more memory */
-const highWaterMark = 256 * 1024
+/** in bytes: eight reads of a socket; more would be faster, and take that much more memory */
+const highWaterMark = 512 * 1024
 
 /** in bytes; whoever sends so many at once sends more, and nobody waits for the first of them alone */
 const bulk = 16 * 1024
@@ -43,7 +42,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** no more comes: because that was all, or because of `failure` */
   isOver = false
   failure: { readonly cause: unknown } | undefined
-  private readonly waiters = new Set<() => void>()
+  private waiters: ReadonlyArray<() => void> = []
 
   constructor(private readonly listener: Listener) {}
 
@@ -65,7 +64,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_: Controller, chunk: Uint8Array): void {
     if (this.isAborted) return
-    Scavenge.count(chunk.length)
     this.parts.push(chunk)
     this.size += chunk.length
     if (this.isCollecting) return
@@ -112,11 +110,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** `wake` is called once: when there is something to take, or no more comes; when all is wanted, at the end only. */
   wait(wake: () => void): void {
-    this.waiters.add(wake)
+    this.waiters = [...this.waiters, wake]
   }
 
   forget(wake: () => void): void {
-    this.waiters.delete(wake)
+    this.waiters = this.waiters.filter((waiter) => waiter !== wake)
   }
 
   /** Once for all that the socket has now: to wake the reader costs more than to receive a chunk. */
@@ -131,8 +129,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private wake(): void {
-    const woken = [...this.waiters]
-    this.waiters.clear()
+    const woken = this.waiters
+    this.waiters = []
     for (const wake of woken) wake()
   }
 
