@@ -3,10 +3,11 @@ import type * as HttpBody from "@effect/platform/HttpBody"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Runtime from "effect/Runtime"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as SpareBytes from "../../internal/SpareBytes.js"
+import { PulledBody } from "./PulledBody.js"
 
 export interface Prepared {
   readonly body: Exclude<Dispatcher.DispatchOptions["body"], undefined>
@@ -43,7 +44,7 @@ const givingBack = (iterator: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Arr
 }
 
 const fromStream = (stream: Stream.Stream<Uint8Array, unknown>, runtime: Runtime.Runtime<never>): Prepared =>
-  fromIterator(givingBack(Stream.toAsyncIterableRuntime(stream, runtime)[Symbol.asyncIterator]()))
+  fromIterator(givingBack(new PulledBody(stream, runtime)))
 
 /** Not by its own iterator, which ends only when what was asked of it last has come. */
 const fromReadable = (stream: ReadableStream<unknown>): Prepared => {
