@@ -41,7 +41,6 @@ export const commandLine = (
     readonly mode: Mode
     readonly tools: Tools
     readonly store: string
-    readonly folder: string
     readonly options: string
     readonly stdin: "null" | "file" | "pipe"
     readonly groups: Groups
@@ -51,7 +50,7 @@ export const commandLine = (
   return [
     file,
     ...args,
-    ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", spec.operationId, chain.store, chain.folder],
+    ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", spec.operationId, chain.store],
     ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0"],
     chain.tools.prefersApplets ? "" : chain.tools.busybox,
     ...chain.groups

@@ -3,9 +3,8 @@
  * image and becomes bubblewrap. busybox is its shell, so all of its commands but bubblewrap are forks without an exec.
  *
  * Why it does things in this order:
- * - The pipes are FIFOs, because Node's own are sockets and `echo x > /dev/stdout` fails on a socket. They are opened
- *   through a mount over this namespace's /sys, which nobody needs: `/proc/self/fd` in the box then shows `/sys/o` and no
- *   path of the host.
+ * - The pipes are FIFOs, because Node's own are sockets and `echo x > /dev/stdout` fails on a socket. They are in a tmpfs
+ *   over this namespace's /sys (see `Room`): `/proc/self/fd` in the box shows `/sys/o` and no path of the host.
  * - It opens them for reading and writing first, so that no open can block for ever when the engine dies, says `up`,
  *   and goes on when the engine has its ends. An engine that is gone answers nothing: the end of the chain.
  * - It joins its cgroups in the background, because the kernel takes 10 to 20 ms for that, and waits for it before the
@@ -22,12 +21,12 @@ import { shimBusybox } from "./Shim.js"
 export const timeFormat = "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r"
 
 /**
- * Its arguments: operation, store, folder of the run, mount options, bwrap, kind of stdin, files (0/1), busybox when its
+ * Its arguments: operation, store, mount options, bwrap, kind of stdin, files (0/1), busybox when its
  * shell does not prefer its own applets (else ""), and the cgroups.
  */
 export const chainScript = `
-op=$1 store=$2 dir=$3 options=$4 bwrap=$5 stdin=$6 files=$7 B=$8
-shift 8
+op=$1 store=$2 options=$3 bwrap=$4 stdin=$5 files=$6 B=$7
+shift 7
 fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }
 umask 0
 for f in /proc/self/fd/*; do
@@ -42,7 +41,7 @@ for g; do
   exec 4>&-
 done
 cd "$store" 2>/dev/null || fail store "$store cannot be entered"
-e=$($B mount -n -o bind "$dir" /sys 2>&1) || fail bind "$e"
+e=$($B mount -n -t tmpfs -o mode=0755 tmpfs /sys 2>&1) || fail room "$e"
 i=
 [ "$stdin" != pipe ] || i=/sys/i
 e=$($B mkfifo /sys/o /sys/e /sys/r $i 2>&1) || fail pipes "$e"
@@ -56,15 +55,15 @@ e=$($B mount -n -t overlay overlay -o "$options" mnt 2>&1) || fail overlay "$e"
 wait
 unset PWD OLDPWD SHLVL
 if [ "$files" = 1 ]; then
-  "$bwrap" --args 6 -- ${shimBusybox} sh /dev/fd/7 6<"$dir/place-args" 7<"$dir/place" 5<&- </dev/null || exit 125
+  "$bwrap" --args 6 -- ${shimBusybox} sh /dev/fd/7 6</sys/place-args 7</sys/place 5<&- </dev/null || exit 125
 fi
-empty() { [ -f "mnt/etc/$1" ] && [ ! -L "mnt/etc/$1" ] && [ ! -s "mnt/etc/$1" ] && [ -f "$dir/$1" ]; }
+empty() { [ -f "mnt/etc/$1" ] && [ ! -L "mnt/etc/$1" ] && [ ! -s "mnt/etc/$1" ] && [ -f "/sys/$1" ]; }
 x=
 if [ ! -L mnt/etc ]; then
-  empty hosts && exec 6<"$dir/hosts" && x="$x --perms 0644 --bind-data 6 /etc/hosts"
-  empty hostname && exec 7<"$dir/hostname" && x="$x --perms 0644 --bind-data 7 /etc/hostname"
-  empty resolv.conf && exec 8<"$dir/resolv.conf" && x="$x --perms 0644 --bind-data 8 /etc/resolv.conf"
+  empty hosts && exec 6</sys/hosts && x="$x --perms 0644 --bind-data 6 /etc/hosts"
+  empty hostname && exec 7</sys/hostname && x="$x --perms 0644 --bind-data 7 /etc/hostname"
+  empty resolv.conf && exec 8</sys/resolv.conf && x="$x --perms 0644 --bind-data 8 /etc/resolv.conf"
 fi
-exec 4<"$dir/args"
+exec 4</sys/args
 exec "$bwrap" --args 4 $x -- ${shimBusybox} time -o /dev/fd/3 -f "report $op \${REPORT}" ${shimBusybox} sh /dev/fd/5
 `.replace("${REPORT}", timeFormat)

@@ -33,6 +33,15 @@ const refused = (stage: string, text: string, store: string): BoxError => {
   }
 }
 
+/** A failed system call. */
+export const systemError = (tried: string, cause: unknown): BoxError => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? withReason("DiskFull", `${tried}: no space left on the store's file system. Free some, or move the store`)
+    : withReason("StartFailed", `${tried}: ${text}`)
+}
+
 const startAdvice: Readonly<Record<string, string>> = {
   ENOENT: ". Was it removed? `contree-local doctor` looks again",
   EMFILE: ". This program has too many files open: close some, run less at once, or raise `ulimit -n`",

@@ -10,9 +10,10 @@ import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { commandLine, type Mode } from "./Chain.js"
 import * as Cgroups from "./Cgroups.js"
-import type * as LiveChain from "./LiveChain.js"
+import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as Pipes from "./Pipes.js"
+import * as Room from "./Room.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
 import * as SizeMeter from "./SizeMeter.js"
@@ -36,6 +37,8 @@ export interface Engine {
 // no machine is so slow; a mount that hangs would otherwise hold the run for ever
 const startMillis = 300_000
 const maxDelayMillis = 2_147_483_647
+// between the end of a process and its being told of
+const lastMomentsMillis = 2_000
 
 const handleOf = (
   engine: Engine,
@@ -143,6 +146,13 @@ const notStarted = (
     return yield* Outcome.startError(message, `${chain.diagnostics()}${text}`, exit, engine.store)
   })
 
+/** The room goes with the chain: one that was killed in this moment says so itself. */
+const orEnded = (engine: Engine, chain: LiveChain.LiveChain, error: BoxError): Effect.Effect<never, BoxError> =>
+  Effect.flatMap(
+    Effect.promise(() => LiveChain.exitsWithin(chain, lastMomentsMillis)),
+    (isOver) => isOver ? notStarted(engine, chain, "", Effect.succeed("")) : Effect.fail(error)
+  )
+
 const supervise = (
   engine: Engine,
   spec: BoxSpec,
@@ -159,7 +169,10 @@ const supervise = (
       return yield* notStarted(engine, chain, hello, Effect.succeed(""))
     }
     return yield* Effect.acquireUseRelease(
-      Pipes.open(`${engine.store}/${RunFolder.folderOf(spec)}`, RunFolder.stdinKind(spec)),
+      Effect.catchAll(
+        Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
+        (error) => orEnded(engine, chain, error)
+      ),
       (pipes) =>
         Effect.gen(function*() {
           void chain.exited.then(() => Pipes.finish(pipes))
@@ -180,9 +193,8 @@ const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChai
     mode: engine.mode,
     tools: engine.tools,
     store: engine.store,
-    folder: RunFolder.folderOf(spec),
     options: engine.mountOptions(spec),
-    stdin: RunFolder.stdinKind(spec),
+    stdin: Room.stdinKind(spec),
     groups
   })
   return engine.starter.start(file, args)
@@ -190,7 +202,7 @@ const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChai
 
 /** Runs it. Whatever happens, nothing of it is left: no process, no file but its upper, no descriptor. */
 export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.Effect<BoxReport, BoxError> =>
-  RunFolder.withFolder(
+  RunFolder.withContents(
     { ...engine, spec },
     (fill) =>
       Cgroups.withGroups(engine.cgroups, spec.operationId, (groups) =>

@@ -15,7 +15,7 @@ import * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as Cgroups from "./Cgroups.js"
 import * as Pipes from "./Pipes.js"
-import * as RunFolder from "./RunFolder.js"
+import * as Room from "./Room.js"
 import * as ShimReport from "./ShimReport.js"
 import * as Spawned from "./Spawned.js"
 import { commandLine } from "./SubprocessScript.js"
@@ -40,6 +40,15 @@ const lastMomentsMillis = 2_000
 /** What became of a process whose box is gone. */
 export const notRunning = (): BoxError =>
   new BoxError({ reason: "NotRunning", description: "the process is over, or its box is" })
+
+/** Whatever went wrong on the way into a box that is gone is because of that. */
+const orGone = (box: Surroundings, error: BoxError): Effect.Effect<never, BoxError> =>
+  Effect.flatMap(
+    Effect.promise(() =>
+      error.reason === "NotRunning" ? Promise.resolve(true) : LiveChain.exitsWithin(box.chain, lastMomentsMillis)
+    ),
+    (boxIsGone) => Effect.fail(boxIsGone ? notRunning() : error)
+  )
 
 const report = (
   box: Surroundings,
@@ -106,8 +115,6 @@ const notStarted = (
 ): Effect.Effect<never, BoxError> =>
   Effect.gen(function*() {
     const [text, exit] = yield* Effect.all([said, Effect.promise(() => live.exited)], { concurrency: "unbounded" })
-    const boxIsGone = yield* Effect.promise(() => LiveChain.exitsWithin(box.chain, lastMomentsMillis))
-    if (boxIsGone) return yield* notRunning()
     return yield* Outcome.startError(message, `${live.diagnostics()}${text}`, exit, box.store)
   })
 
@@ -126,7 +133,7 @@ const supervise = (
       const hello = yield* Effect.promise(() => live.hello)
       if (hello !== "up") return yield* notStarted(box, live, hello, Effect.succeed(""))
       return yield* Effect.acquireUseRelease(
-        Pipes.open(`${box.store}/${RunFolder.folderOf(box.spec)}/${name}`, RunFolder.stdinKind(spec)),
+        Pipes.open(`${Room.pathOf(box.chain)}/${name}`, Room.stdinKind(spec)),
         (pipes) =>
           Effect.gen(function*() {
             // its own last words are in the pipes then; what it left behind may hold them open for ever
@@ -168,17 +175,19 @@ export const run = (
   const launch = Effect.suspend((): Effect.Effect<LiveChain.LiveChain, BoxError> => {
     const entrance = box.chain.pid === undefined ? undefined : HostProcesses.entranceOf(box.chain.pid)
     if (entrance === undefined) return Effect.fail(notRunning())
-    const [file, ...args] = commandLine({ ...box, entrance, name, reportId, stdin: RunFolder.stdinKind(spec) })
+    const [file, ...args] = commandLine({ ...box, entrance, name, reportId, stdin: Room.stdinKind(spec) })
     const live = Spawned.start(file, args)
     onLaunch(() => live.killNow())
     return Effect.succeed(live)
   })
-  return RunFolder.withSubfolder(
-    { store: box.store, run: box.spec, name, spec, tools: box.tools },
+  return Room.withPart(
+    box,
+    name,
+    spec,
     Effect.acquireUseRelease(
       launch,
       (live) => supervise(box, name, reportId, spec, live, handlers),
       (live) => Effect.promise(() => live.killAll())
     )
-  )
+  ).pipe(Effect.catchAll((error) => orGone(box, error)))
 }
