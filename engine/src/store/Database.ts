@@ -51,19 +51,38 @@ export interface Database {
 }
 
 type Handle = InstanceType<typeof Libsql>
+type Statement = ReturnType<Handle["prepare"]>
+
+/** To prepare a statement takes longer than to run it, and there are some dozens of them. */
+interface Opened {
+  readonly handle: Handle
+  readonly prepare: (sql: string) => Statement
+}
+
+const opened = (handle: Handle): Opened => {
+  const statements = new Map<string, Statement>()
+  return {
+    handle,
+    prepare: (sql) => {
+      const known = statements.get(sql) ?? handle.prepare(sql)
+      statements.set(sql, known)
+      return known
+    }
+  }
+}
 
 interface Undoing extends Connection {
   readonly undo: () => void
 }
 
-const connect = (handle: Handle): Undoing => {
+const connect = ({ prepare }: Opened): Undoing => {
   const undoes: Array<() => void> = []
   const all = (sql: string, values: ReadonlyArray<Value> = []): ReadonlyArray<Row> =>
-    handle.prepare(sql).all([...values]) as ReadonlyArray<Row>
+    prepare(sql).all([...values]) as ReadonlyArray<Row>
   return {
     all,
     first: (sql, values) => all(sql, values)[0],
-    run: (sql, values = []) => handle.prepare(sql).run([...values]).changes,
+    run: (sql, values = []) => prepare(sql).run([...values]).changes,
     onRollback: (undo) => undoes.push(undo),
     undo: () => undoes.reverse().forEach((undo) => undo())
   }
@@ -77,8 +96,9 @@ const attempt = (action: () => void): void => {
   }
 }
 
-const inTransaction = <A>(handle: Handle, body: (connection: Connection) => A): A => {
-  const connection = connect(handle)
+const inTransaction = <A>(database: Opened, body: (connection: Connection) => A): A => {
+  const { handle } = database
+  const connection = connect(database)
   handle.exec("BEGIN IMMEDIATE")
   try {
     const result = body(connection)
@@ -92,15 +112,16 @@ const inTransaction = <A>(handle: Handle, body: (connection: Connection) => A): 
   }
 }
 
-const connected = (path: string): Handle => {
-  const handle = new Libsql(path)
+const connected = (path: string): Opened => {
+  const database = opened(new Libsql(path))
+  const { handle } = database
   try {
     handle.exec("PRAGMA busy_timeout = 5000")
-    connect(handle).all("PRAGMA journal_mode = WAL")
+    connect(database).all("PRAGMA journal_mode = WAL")
     handle.exec("PRAGMA synchronous = NORMAL")
     handle.exec("PRAGMA foreign_keys = ON")
-    inTransaction(handle, migrate)
-    return handle
+    inTransaction(database, migrate)
+    return database
   } catch (cause) {
     handle.close()
     throw cause
@@ -123,14 +144,14 @@ export const open = (path: string): Effect.Effect<Database, StoreError.StoreErro
       })
     ),
     // libsql has no way to finalize a statement: the files stay open until the garbage collector takes the last one.
-    (handle) => Effect.sync(() => handle.close())
-  ).pipe(Effect.map((handle) => {
-    const connection = connect(handle)
+    ({ handle }) => Effect.sync(() => handle.close())
+  ).pipe(Effect.map((database) => {
+    const connection = connect(database)
     return {
       read: (doing, body) => Effect.try({ try: () => body(connection), catch: StoreError.fromCause(doing) }),
       write: (doing, body) =>
         Effect.try({
-          try: () => inTransaction(handle, body),
+          try: () => inTransaction(database, body),
           catch: StoreError.fromCause(doing)
         })
     }
