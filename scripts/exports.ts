@@ -9,10 +9,18 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-export type Exports = Record<string, string | null | { readonly types: string; readonly default: string }>
+interface Entry {
+  readonly types: string
+  /** see join.ts */
+  readonly node: string
+  readonly default: string
+}
 
-const entry = (path: string): { readonly types: string; readonly default: string } => ({
+export type Exports = Record<string, string | null | Entry>
+
+const entry = (path: string): Entry => ({
   types: `./dist/${path}.d.ts`,
+  node: `./dist/joined/${path}.js`,
   default: `./dist/${path}.js`
 })
 
@@ -25,14 +33,19 @@ export const modulesOf = (index: string): ReadonlyMap<string, string> => {
   return found
 }
 
+/** Every entry point, and its path below `src`. */
+export const entriesOf = (
+  modules: ReadonlyMap<string, string>
+): ReadonlyArray<readonly [key: string, path: string]> => [
+  [".", "index"],
+  ...[...modules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, path]) => [`./${name}`, path] as const),
+  ["./node", "node/index"],
+  ["./testing", "testing"]
+]
+
 /** What package.json must say for these modules, in the order in which it must say it. */
 export const exportsOf = (modules: ReadonlyMap<string, string>): Exports => ({
-  ".": entry("index"),
-  ...Object.fromEntries(
-    [...modules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, path]) => [`./${name}`, entry(path)])
-  ),
-  "./node": entry("node/index"),
-  "./testing": entry("testing"),
+  ...Object.fromEntries(entriesOf(modules).map(([key, path]) => [key, entry(path)])),
   "./internal/*": null,
   "./package.json": "./package.json"
 })

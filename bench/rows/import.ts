@@ -4,6 +4,7 @@ import { execFile } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { gzipSync } from "node:zlib"
+import { join } from "../../scripts/join.js"
 import { contest } from "../Harness.js"
 import type { Metric, Row } from "../Harness.js"
 
@@ -17,17 +18,6 @@ const filesBelow = (folder: string, suffix: string): ReadonlyArray<string> =>
   readdirSync(folder, { encoding: "utf8", recursive: true })
     .filter((name) => name.endsWith(suffix))
     .map((name) => `${folder}/${name}`)
-
-/** One file for each, as it is published. */
-const publish = (): Promise<unknown> =>
-  build({
-    entryPoints: [...filesBelow("src", ".ts")],
-    outdir: `${out}/src`,
-    format: "esm",
-    platform: "node",
-    target: "es2022",
-    logLevel: "error"
-  })
 
 /** all modules of Effect that the SDK loads */
 const floor = (): string => {
@@ -80,7 +70,7 @@ export const row: Row = {
   name: "import",
   run: async ({ rounds }) => {
     mkdirSync(out, { recursive: true })
-    await publish()
+    await join(`${out}/src`)
     writeFileSync(`${out}/floor.js`, floor())
     const stats = await contest(
       { "effect-contree": timed(`${out}/src/index.js`), "effect alone": timed(`${out}/floor.js`) },

@@ -23,6 +23,7 @@ describe("exports", () => {
       JSON.stringify(right["./Images"]),
       JSON.stringify({
         types: "./dist/services/Images.d.ts",
+        node: "./dist/joined/services/Images.js",
         default: "./dist/services/Images.js"
       })
     )
@@ -44,7 +45,14 @@ describe("exports", () => {
 
   it("reports types that do not come first", () =>
     assert.include(
-      problems(index, { ...right, "./Ids": { default: "./dist/schemas/Ids.js", types: "./dist/schemas/Ids.d.ts" } }),
+      problems(index, {
+        ...right,
+        "./Ids": {
+          default: "./dist/schemas/Ids.js",
+          node: "./dist/joined/schemas/Ids.js",
+          types: "./dist/schemas/Ids.d.ts"
+        }
+      }),
       "exports[\"./Ids\"]"
     ))
 
