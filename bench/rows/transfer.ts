@@ -1,10 +1,14 @@
 /** Large files down and up, and content that the server has already. */
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as ContreeApi from "effect-contree/ContreeApi"
 import * as File from "effect-contree/File"
 import * as Files from "effect-contree/Files"
 import * as Ids from "effect-contree/Ids"
+import { UndiciClient } from "effect-contree/node"
 import { createHash } from "node:crypto"
 import { Readable } from "node:stream"
 import type { Pool } from "undici"
@@ -14,6 +18,8 @@ import type { Metric, Row } from "../Harness.js"
 import { image } from "../serverBodies.js"
 
 const id = Ids.ImageId.make(image)
+const pathOf = (size: number): string => `/v1/inspect/${image}/download?path=/${size}`
+
 const block = new Uint8Array(65_536)
 
 function* zeros(size: number): Generator<Uint8Array> {
@@ -46,9 +52,27 @@ const work = {
     runtime.runPromise(Effect.asVoid(Effect.flatMap(Files.Files, (files) => files.ensure(File.stream(streamOf(size))))))
 }
 
+/** no SDK, but an Effect stream: what of ours is Effect's */
+const bare = (url: string) => {
+  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  return async (size: number): Promise<void> => {
+    const found = await runtime.runPromise(
+      Effect.flatMap(
+        HttpClient.HttpClient,
+        (client) =>
+          Effect.flatMap(
+            client.get(`${url}${pathOf(size)}`),
+            ({ stream }) => Stream.runFold(stream, 0, (sum, bytes) => sum + bytes.length)
+          )
+      )
+    )
+    expect(found, size)
+  }
+}
+
 const raw = {
   download: async (on: Pool, size: number): Promise<void> => {
-    const { body } = await on.request({ method: "GET", path: `/v1/inspect/${image}/download?path=/${size}` })
+    const { body } = await on.request({ method: "GET", path: pathOf(size) })
     let found = 0
     for await (const bytes of body) found += bytes.length
     expect(found, size)
@@ -115,12 +139,15 @@ export const row: Row = {
     const on = pool(url)
     const runtime = sdk(url, layers["effect-contree"])
     const metrics: Array<Metric> = []
+    const effect = bare(url)
     for (const way of Object.keys(work) as ReadonlyArray<Way>) {
-      const stats = await contest({
-        "effect-contree": speed(size, () => work[way](runtime, size)),
-        [way === "skip" ? "node:crypto" : "raw undici"]: speed(size, () => raw[way](on, size))
-      }, Math.min(rounds, 9))
       const limit = way === "skip" ? "node:crypto" : "raw undici"
+      const contestants: Record<string, () => Promise<number>> = {
+        "effect-contree": speed(size, () => work[way](runtime, size)),
+        [limit]: speed(size, () => raw[way](on, size)),
+        ...(way === "download" ? { "an Effect stream": speed(size, () => effect(size)) } : {})
+      }
+      const stats = await contest(contestants, Math.min(rounds, 9))
       const about = {
         name: "transfer",
         metric: sentence[way],

@@ -141,14 +141,14 @@ export const endingWith = <A, E, R>(pull: Pull<A, E, R>, last: () => Chunk.Chunk
 
 /**
  * The span begins when reading does, and is the parent of all that it does. It ends with the scope; or with a failure,
- * which whoever reads may take for nothing but the end.
+ * which whoever reads may take for nothing but the end. It says not where it was made: that is always here.
  */
 export const withSpan =
   (name: string, options: Tracer.SpanOptions) =>
   <A, E, E2, R>(self: Pulled<A, E, E2, R>): Pulled<A, E, E2, Exclude<R, Tracer.ParentSpan>> =>
     Effect.gen(function*() {
       const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-      const span = yield* Scope.extend(Effect.makeSpanScoped(name, options), scope)
+      const span = yield* Scope.extend(Effect.makeSpanScoped(name, { captureStackTrace: false, ...options }), scope)
       const fail = (cause: Cause.Cause<unknown>) => Scope.close(scope, Exit.failCause(cause))
       const pull = yield* Effect.tapErrorCause(Effect.withParentSpan(self, span), fail)
       return Effect.catchAllCause(Effect.withParentSpan(pull, span), (cause) => {
