@@ -1,13 +1,20 @@
 /** Events from the socket to a consumer who knows their types. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as ContreeApi from "effect-contree/ContreeApi"
 import * as Command from "effect-contree/Command"
+import { UndiciClient } from "effect-contree/node"
 import { createParser } from "eventsource-parser"
 import type { Pool } from "undici"
 import { imageOf, layers, pool, type Sdk, sdk, spawn } from "../clients.js"
 import { compared, contest, perSecond } from "../Harness.js"
 import type { Row } from "../Harness.js"
+
+const pathOf = (id: string): string => `/v1/operations/${id}/events?follow=1`
 
 const expect = (found: number, wanted: number): void => {
   if (found !== wanted) throw new Error(`${found} events, and not ${wanted}`)
@@ -35,9 +42,35 @@ const printed = async (runtime: Sdk, lines: number): Promise<void> => {
   expect(found, lines * 80)
 }
 
+/** no SDK, and nothing checked, but an Effect stream: what of ours is Effect's */
+const bare = (url: string) => {
+  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  return async (on: Pool, lines: number): Promise<void> => {
+    const id = await spawn(on, `print ${lines}`)
+    const events: Array<unknown> = []
+    const parser = createParser({ onEvent: ({ data }) => void events.push(JSON.parse(data)) })
+    const text = new TextDecoder()
+    const parse = (chunk: Chunk.Chunk<Uint8Array>): Chunk.Chunk<unknown> => {
+      for (const bytes of chunk) parser.feed(text.decode(bytes, { stream: true }))
+      return Chunk.unsafeFromArray(events.splice(0))
+    }
+    const found = await runtime.runPromise(
+      Effect.flatMap(
+        HttpClient.HttpClient,
+        (client) =>
+          Effect.flatMap(
+            client.get(`${url}${pathOf(id)}`),
+            ({ stream }) => Stream.runFold(Stream.mapChunks(stream, parse), 0, (sum) => sum + 1)
+          )
+      )
+    )
+    expect(found, lines + 4)
+  }
+}
+
 const raw = async (on: Pool, lines: number): Promise<void> => {
   const id = await spawn(on, `print ${lines}`)
-  const { body } = await on.request({ method: "GET", path: `/v1/operations/${id}/events?follow=1` })
+  const { body } = await on.request({ method: "GET", path: pathOf(id) })
   let found = 0
   const parser = createParser({
     onEvent: ({ data }) => {
@@ -55,9 +88,11 @@ export const row: Row = {
     const lines = quick ? 10_000 : 50_000
     const on = pool(url)
     const runtime = sdk(url, layers["effect-contree"])
+    const effect = bare(url)
     const stats = await contest({
       "effect-contree": () => perSecond(lines, () => counted(runtime, on, lines)),
       "image.stream": () => perSecond(lines, () => printed(runtime, lines)),
+      "an Effect stream": () => perSecond(lines, () => effect(on, lines)),
       "eventsource-parser + JSON.parse": () => perSecond(lines, () => raw(on, lines))
     }, rounds)
     await runtime.dispose()

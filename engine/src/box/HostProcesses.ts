@@ -100,6 +100,9 @@ export const kill = (pid: number): void => {
   trySignal(pid, "SIGKILL")
 }
 
+/** Also true of one that has ended, and whose parent has not looked yet. */
+export const isThere = (pid: number): boolean => trySignal(pid, 0)
+
 const trySignal = (pid: number, signal: number | "SIGKILL"): boolean => {
   try {
     return process.kill(pid, signal)

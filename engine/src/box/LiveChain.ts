@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Duplex } from "node:stream"
-import { children, commandPid, kill, signalGroup } from "./HostProcesses.js"
+import { children, commandPid, isThere, kill, signalGroup } from "./HostProcesses.js"
 
 /** How `unshare` itself ended: then everything in the pid namespace is dead. */
 export interface ChainExit {
@@ -76,14 +76,18 @@ export const make = ({ control, diagnostics, exited, hasExited, hello, pid }: St
   const killOuter = (): void => {
     const outer = pid()
     if (outer !== undefined) kill(outer)
-    // never heard of: it waits for a word that does not come
-    else control?.end()
+    // Never heard of, or killed while it forked: what there is waits for a word, and goes when it can come no more.
+    control?.end()
+  }
+  const isOuterGone = (): boolean => {
+    const outer = pid()
+    return outer !== undefined && !isThere(outer)
   }
   const killAll = async (): Promise<void> => {
     // the child of unshare is the init of the pid namespace; until it exists, wait for it: an unshare that is killed
     // while it forks could leave it behind
     for (let waited = 0; !hasExited(); waited += 1) {
-      if (!killBox() && waited > graceMillis) killOuter()
+      if (!killBox() && (waited > graceMillis || isOuterGone())) killOuter()
       await Promise.race([exited, sleep(waited < 20 ? 1 : 5)])
     }
   }

@@ -33,14 +33,25 @@ const refused = (stage: string, text: string, store: string): BoxError => {
   }
 }
 
+const codeOf = (cause: unknown): string => cause instanceof Error && "code" in cause ? String(cause.code) : ""
+
+const silently = "its processes ended without a word, as those do that somebody kills"
+const advice = "`contree-local doctor` may know more"
+
 /** A failed system call. */
 export const systemError = (tried: string, cause: unknown): BoxError => {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const code = codeOf(cause)
   const text = cause instanceof Error ? cause.message : String(cause)
   return code === "ENOSPC" || code === "EDQUOT"
     ? withReason("DiskFull", `${tried}: no space left on the store's file system. Free some, or move the store`)
     : withReason("StartFailed", `${tried}: ${text}`)
 }
+
+/** A failed system call in a chain's room, which goes with the chain: what is not there any more says that it is over. */
+export const roomError = (tried: string, cause: unknown): BoxError =>
+  ["ENOENT", "ESRCH"].includes(codeOf(cause))
+    ? withReason("StartFailed", `${tried}: ${silently}; ${advice}`)
+    : systemError(tried, cause)
 
 const startAdvice: Readonly<Record<string, string>> = {
   ENOENT: ". Was it removed? `contree-local doctor` looks again",
@@ -52,7 +63,7 @@ const startAdvice: Readonly<Record<string, string>> = {
 /** Why there was no run: `message` is the chain's own, `said` what its programs wrote to their error output. */
 export const startError = (message: string, said: string, exit: ChainExit, store: string): BoxError => {
   if (exit.error !== undefined) {
-    const code = "code" in exit.error ? String(exit.error.code) : ""
+    const code = codeOf(exit.error)
     return withReason(
       code === "ENOENT" ? "MissingTool" : "StartFailed",
       `starting the run: ${exit.error.message}${startAdvice[code] ?? ""}`
@@ -62,9 +73,9 @@ export const startError = (message: string, said: string, exit: ChainExit, store
   if (failed !== null) return refused(failed[1] ?? "", (failed[2] ?? "").trim(), store)
   const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
   const isKnown = exit.signal !== null || exit.code !== null
-  const silent = isKnown ? "no message" : "its processes ended without a word, as those do that somebody kills"
+  const silent = isKnown ? "no message" : silently
   const known = isKnown ? ` (${how})` : ""
-  return refused("box", `${said.trim() || silent}${known}; \`contree-local doctor\` may know more`, store)
+  return refused("box", `${said.trim() || silent}${known}; ${advice}`, store)
 }
 
 /** What the engine itself did to the run. */

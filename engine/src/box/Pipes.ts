@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { BoxError } from "./BoxReport.js"
 import { type FifoReader, type FifoWriter, openReader, openWriter } from "./Fifo.js"
-import { systemError } from "./Outcome.js"
+import { roomError } from "./Outcome.js"
 
 /** All of them, open. */
 export interface Pipes {
@@ -37,7 +37,7 @@ export const open = (folder: string, input: "null" | "file" | "pipe"): Effect.Ef
         throw cause
       }
     },
-    catch: (cause) => systemError("opening the pipes of the run", cause)
+    catch: (cause) => roomError("opening the pipes of the run", cause)
   })
 
 /** Closes them all, whoever may still write. */

@@ -14,7 +14,7 @@ import type { BoxError } from "./BoxReport.js"
 import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import * as BwrapOptions from "./BwrapOptions.js"
 import type { LiveChain } from "./LiveChain.js"
-import { systemError } from "./Outcome.js"
+import { roomError } from "./Outcome.js"
 import * as RunFolder from "./RunFolder.js"
 import * as Shim from "./Shim.js"
 import type { Tools } from "./Tools.js"
@@ -49,7 +49,7 @@ const putCommand = (room: string, spec: CommandSpec, run: BoxSpec, tools: Tools)
 }
 
 const attempt = (action: () => void): Effect.Effect<void, BoxError> =>
-  Effect.try({ try: action, catch: (cause) => systemError("preparing the run", cause) })
+  Effect.try({ try: action, catch: (cause) => roomError("preparing the run", cause) })
 
 /** What the chain of a run reads before it becomes the box. */
 export const fill = (chain: LiveChain, spec: BoxSpec, tools: Tools): Effect.Effect<void, BoxError> =>

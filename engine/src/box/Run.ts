@@ -10,7 +10,7 @@ import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
 import { commandLine, type Mode } from "./Chain.js"
 import * as Cgroups from "./Cgroups.js"
-import * as LiveChain from "./LiveChain.js"
+import type * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as Pipes from "./Pipes.js"
 import * as Room from "./Room.js"
@@ -37,8 +37,6 @@ export interface Engine {
 // no machine is so slow; a mount that hangs would otherwise hold the run for ever
 const startMillis = 300_000
 const maxDelayMillis = 2_147_483_647
-// between the end of a process and its being told of
-const lastMomentsMillis = 2_000
 
 const handleOf = (
   engine: Engine,
@@ -146,13 +144,6 @@ const notStarted = (
     return yield* Outcome.startError(message, `${chain.diagnostics()}${text}`, exit, engine.store)
   })
 
-/** The room goes with the chain: one that was killed in this moment says so itself. */
-const orEnded = (engine: Engine, chain: LiveChain.LiveChain, error: BoxError): Effect.Effect<never, BoxError> =>
-  Effect.flatMap(
-    Effect.promise(() => LiveChain.exitsWithin(chain, lastMomentsMillis)),
-    (isOver) => isOver ? notStarted(engine, chain, "", Effect.succeed("")) : Effect.fail(error)
-  )
-
 const supervise = (
   engine: Engine,
   spec: BoxSpec,
@@ -169,10 +160,7 @@ const supervise = (
       return yield* notStarted(engine, chain, hello, Effect.succeed(""))
     }
     return yield* Effect.acquireUseRelease(
-      Effect.catchAll(
-        Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
-        (error) => orEnded(engine, chain, error)
-      ),
+      Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
       (pipes) =>
         Effect.gen(function*() {
           void chain.exited.then(() => Pipes.finish(pipes))
