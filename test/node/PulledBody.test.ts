@@ -70,4 +70,19 @@ describe("a body that is pulled", () => {
     expect((await body.next()).done).toBe(true)
     expect(isBegun).toBe(false)
   })
+
+  it("that is given up in its very first step is ended all the same", async () => {
+    let isEnded = false
+    const body: PulledBody<never> = bodyOf(Stream.ensuring(
+      Stream.fromEffect(Effect.suspend(() => {
+        void body.return()
+        return Effect.never
+      })),
+      Effect.sync(() => {
+        isEnded = true
+      })
+    ))
+    expect((await body.next()).done).toBe(true)
+    expect(isEnded).toBe(true)
+  })
 })

@@ -41,7 +41,7 @@ for g; do
   exec 4>&-
 done
 cd "$store" 2>/dev/null || fail store "$store cannot be entered"
-e=$($B mount -n -t tmpfs -o mode=0755 tmpfs /sys 2>&1) || fail room "$e"
+e=$($B mount -n -t tmpfs -o mode=0755,size=256m tmpfs /sys 2>&1) || fail room "$e"
 i=
 [ "$stdin" != pipe ] || i=/sys/i
 e=$($B mkfifo /sys/o /sys/e /sys/r $i 2>&1) || fail pipes "$e"

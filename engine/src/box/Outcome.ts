@@ -48,10 +48,17 @@ export const systemError = (tried: string, cause: unknown): BoxError => {
 }
 
 /** A failed system call in a chain's room, which goes with the chain: what is not there any more says that it is over. */
-export const roomError = (tried: string, cause: unknown): BoxError =>
-  ["ENOENT", "ESRCH"].includes(codeOf(cause))
-    ? withReason("StartFailed", `${tried}: ${silently}; ${advice}`)
-    : systemError(tried, cause)
+export const roomError = (tried: string, cause: unknown): BoxError => {
+  switch (codeOf(cause)) {
+    case "ENOENT":
+    case "ESRCH":
+      return withReason("StartFailed", `${tried}: ${silently}; ${advice}`)
+    case "ENOSPC":
+      return withReason("StartFailed", `${tried}: no memory is left for its input and arguments, which have 256 MiB`)
+    default:
+      return systemError(tried, cause)
+  }
+}
 
 const startAdvice: Readonly<Record<string, string>> = {
   ENOENT: ". Was it removed? `contree-local doctor` looks again",

@@ -3,6 +3,8 @@
  * are in it, and what the chain reads after it has said `up`. The engine reaches it through procfs for as long as the
  * chain lives, and it goes with the chain.
  *
+ * What root in a box writes through `/proc/2/fd` stays in it, and is bounded by its size.
+ *
  * Not a folder of the store: a journalling file system takes the longer to make a file the more were removed in the last
  * seconds, and each run would make and remove nine.
  *
@@ -48,13 +50,21 @@ const putCommand = (room: string, spec: CommandSpec, run: BoxSpec, tools: Tools)
   chmodSync(`${room}/i`, 0o644)
 }
 
-const attempt = (action: () => void): Effect.Effect<void, BoxError> =>
-  Effect.try({ try: action, catch: (cause) => roomError("preparing the run", cause) })
+/** By then its process id may be somebody else's. */
+const gone = Object.assign(new Error("the chain has ended"), { code: "ESRCH" })
+
+const within = (chain: LiveChain, action: (room: string) => void): Effect.Effect<void, BoxError> =>
+  Effect.try({
+    try: () => {
+      if (chain.hasExited()) throw gone
+      action(pathOf(chain))
+    },
+    catch: (cause) => roomError("preparing the run", cause)
+  })
 
 /** What the chain of a run reads before it becomes the box. */
 export const fill = (chain: LiveChain, spec: BoxSpec, tools: Tools): Effect.Effect<void, BoxError> =>
-  attempt(() => {
-    const room = pathOf(chain)
+  within(chain, (room) => {
     putCommand(room, spec, spec, tools)
     put(`${room}/args`, BwrapOptions.run(spec, tools))
     put(`${room}/hostname`, `${spec.hostname}\n`)
@@ -73,14 +83,11 @@ export const withPart = <A, E, R>(
   spec: CommandSpec,
   use: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | BoxError, R> => {
-  const part = `${pathOf(box.chain)}/${name}`
+  const { chain } = box
   return Effect.acquireUseRelease(
-    attempt(() => {
-      mkdirSync(part, { mode: 0o700 })
-      putCommand(part, spec, box.spec, box.tools)
-    }),
-    () => use,
+    within(chain, (room) => mkdirSync(`${room}/${name}`, { mode: 0o700 })),
+    () => Effect.zipRight(within(chain, (room) => putCommand(`${room}/${name}`, spec, box.spec, box.tools)), use),
     // it may be gone with the whole room
-    () => Effect.ignore(Effect.try(() => rmSync(part, { recursive: true, force: true })))
+    () => Effect.ignore(within(chain, (room) => rmSync(`${room}/${name}`, { recursive: true, force: true })))
   )
 }

@@ -53,10 +53,14 @@ export interface Database {
 type Handle = InstanceType<typeof Libsql>
 type Statement = ReturnType<Handle["prepare"]>
 
-/** To prepare a statement takes longer than to run it, and there are some dozens of them. */
+// there are some dozens of them
+const maxStatements = 256
+
+/** To prepare a statement takes longer than to run it. */
 interface Opened {
   readonly handle: Handle
   readonly prepare: (sql: string) => Statement
+  readonly close: () => void
 }
 
 const opened = (handle: Handle): Opened => {
@@ -65,8 +69,15 @@ const opened = (handle: Handle): Opened => {
     handle,
     prepare: (sql) => {
       const known = statements.get(sql) ?? handle.prepare(sql)
+      // some have the values of one collection of garbage in their text
+      if (statements.size >= maxStatements) statements.clear()
       statements.set(sql, known)
       return known
+    },
+    close: () => {
+      // libsql cannot finalize them: the files stay open until the garbage collector has taken the last one
+      statements.clear()
+      handle.close()
     }
   }
 }
@@ -123,7 +134,7 @@ const connected = (path: string): Opened => {
     inTransaction(database, migrate)
     return database
   } catch (cause) {
-    handle.close()
+    database.close()
     throw cause
   }
 }
@@ -143,8 +154,7 @@ export const open = (path: string): Effect.Effect<Database, StoreError.StoreErro
         while: (error) => error.reason === "Busy"
       })
     ),
-    // libsql has no way to finalize a statement: the files stay open until the garbage collector takes the last one.
-    ({ handle }) => Effect.sync(() => handle.close())
+    ({ close }) => Effect.sync(close)
   ).pipe(Effect.map((database) => {
     const connection = connect(database)
     return {

@@ -3,6 +3,7 @@ import { Effect, FastCheck as fc, Option } from "effect"
 import { execFileSync } from "node:child_process"
 import type { BoxSpec } from "../../src/box/BoxSpec.js"
 import { mountOptions } from "../../src/box/Chain.js"
+import { roomError } from "../../src/box/Outcome.js"
 import { quote, words } from "../../src/box/ShellText.js"
 import * as ShimReport from "../../src/box/ShimReport.js"
 import * as Validate from "../../src/box/Validate.js"
@@ -162,4 +163,17 @@ describe("the shim's report", () => {
       expect(Option.isSome(ShimReport.parse(`${noise}\n${line}\n`, "op", 1))).toBe(true)
     }
   )
+})
+
+describe("a failed system call in the room of a chain", () => {
+  const errorOf = (code: string) => roomError("preparing", Object.assign(new Error(code), { code }))
+
+  it("on what is not there says that the chain is over", () => {
+    for (const code of ["ENOENT", "ESRCH"]) expect(errorOf(code).message).toMatch(/preparing: .*ended without a word/)
+  })
+
+  it("without room says that it is memory, and with another reason that reason", () => {
+    expect(errorOf("ENOSPC").message).toMatch(/no memory is left for its input/)
+    expect(errorOf("EACCES").message).toMatch(/EACCES/)
+  })
 })

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type * as Stream from "effect/Stream"
 import * as Pull from "../../internal/Pull.js"
@@ -55,6 +56,8 @@ export class PulledBody<A> implements AsyncIterator<A> {
     })
     const fiber = Runtime.runFork(this.runtime)(Effect.scoped(reading))
     this.fiber = fiber
+    // What runs at once may have given it up.
+    if (this.isStopped) fiber.unsafeInterruptAsFork(FiberId.none)
     fiber.addObserver((exit) => {
       this.exit = exit
       this.answer()
