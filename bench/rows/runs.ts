@@ -12,7 +12,7 @@ const level = async (settings: Settings, concurrency: number): Promise<Metric> =
   const { quick, server: { url } } = settings
   const count = Math.max(quick ? 16 : 200, concurrency)
   const raw = pool(url)
-  const names = Object.keys(layers).slice(0, quick ? 2 : undefined)
+  const names = Object.keys(layers).slice(0, quick ? 1 : undefined)
   const runtimes = names.map((name) => sdk(url, layers[name as keyof typeof layers]))
   const runs = await Promise.all(runtimes.map((runtime) => runner(runtime)))
   const ones: Record<string, () => Promise<string>> = {
