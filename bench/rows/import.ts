@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { gzipSync } from "node:zlib"
 import { join } from "../../scripts/join.js"
-import { contest } from "../Harness.js"
+import { statsOf } from "../Harness.js"
 import type { Metric, Row } from "../Harness.js"
 
 const run = promisify(execFile)
@@ -30,10 +30,19 @@ const floor = (): string => {
   return [...found].map((name) => `import "${name}"\n`).join("")
 }
 
-const timed = (file: string) => async (): Promise<number> => {
-  const script = `const from = performance.now(); await import("./${file}"); console.log(performance.now() - from)`
+interface Loading {
+  readonly effect: number
+  /** of all: Effect's modules are what the SDK finds loaded */
+  readonly ours: number
+}
+
+/** in ms, each time in a process of its own */
+const loading = async (): Promise<Loading> => {
+  const script =
+    `const from = performance.now(); await import("./${out}/floor.js"); const effect = performance.now() - from
+    await import("./${out}/src/index.js"); console.log(JSON.stringify({ effect, ours: performance.now() - from }))`
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script])
-  return Number(stdout)
+  return JSON.parse(stdout)
 }
 
 const program = `import * as Effect from "effect/Effect"
@@ -72,12 +81,11 @@ export const row: Row = {
     mkdirSync(out, { recursive: true })
     await join(`${out}/src`)
     writeFileSync(`${out}/floor.js`, floor())
-    const stats = await contest(
-      { "effect-contree": timed(`${out}/src/index.js`), "effect alone": timed(`${out}/floor.js`) },
-      rounds
-    )
+    await loading()
+    const found: Array<Loading> = []
+    for (let n = 0; n < rounds; n++) found.push(await loading())
+    const [ours, effect] = [statsOf(found.map(({ ours }) => ours)), statsOf(found.map(({ effect }) => effect))]
     const [whole, own] = [await bundle([]), await bundle(["effect/*", "@effect/platform/*"])]
-    const [ours, effect] = [stats["effect-contree"], stats["effect alone"]]
     const metric = (metric: string, values: Pick<Metric, "ours" | "peer" | "limit" | "unit" | "reach">): Metric => ({
       name: "import",
       metric,
