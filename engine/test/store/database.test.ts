@@ -1,28 +1,16 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
+import { collectAll } from "../../../test/support/youngGarbage.js"
 import * as Database from "../../src/store/Database.js"
-
-setFlagsFromString("--expose-gc")
-const collect: () => void = runInNewContext("gc")
+import { openFiles } from "../support/openFiles.js"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "contree-database-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
-
-const openBelow = (path: string): number =>
-  readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(path)
-    } catch {
-      return false
-    }
-  }).length
 
 it.scopedLive("holds no file after it was closed, whoever still has it", () =>
   Effect.gen(function*() {
@@ -30,11 +18,11 @@ it.scopedLive("holds no file after it was closed, whoever still has it", () =>
     const database = yield* Effect.scoped(Effect.tap(Database.open(join(path, "a.db")), (database) =>
       database.read("reading", (connection) =>
         connection.all("SELECT 1"))))
-    for (let turn = 0; turn < 50 && openBelow(path) > 0; turn++) {
-      collect()
+    for (let turn = 0; turn < 50 && openFiles(path) > 0; turn++) {
+      collectAll()
       yield* Effect.sleep("10 millis")
     }
-    expect(openBelow(path)).toBe(0)
+    expect(openFiles(path)).toBe(0)
     expect(readdirSync(path)).toEqual(["a.db"])
     expect(database).toBeDefined()
   }))
