@@ -30,7 +30,7 @@ const cutOff = badRequest("the connection ended before the body did")
 
 /**
  * The bytes of the body. More than `limit` is 413 (at once when the length is announced), less than what was announced
- * is 400. Reading stops where the consumer does; the connection stays usable for the answer.
+ * is 400. Reading stops where the consumer does; what is left is read away after the answer (`Drain`).
  *
  * @since 0.1.0
  * @category constructors
@@ -63,7 +63,7 @@ const whole = (source: IncomingMessage, limit: number, what: string): Effect.Eff
     let size = 0
     const stop = (): void => {
       source.off("data", take).off("end", end).off("close", end).off("error", end)
-      // what is left is for whoever closes or drains the connection
+      // what is left is for `Drain`
       source.pause()
     }
     const done = (result: Effect.Effect<Buffer, Refusal>): void => {

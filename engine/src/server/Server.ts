@@ -20,6 +20,7 @@ import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import { EngineError } from "../EngineError.js"
 import { internal, notFound } from "../run/Refusal.js"
+import * as Drain from "./Drain.js"
 import * as Encoding from "./Encoding.js"
 import type { Engine } from "./Engine.js"
 import * as EventRoutes from "./EventRoutes.js"
@@ -112,7 +113,9 @@ const answering = (engine: Engine, token: string, listening: Guard.Listening): A
     }),
     Effect.catchAll((failure) =>
       Effect.succeed(
-        Reply.refuse(failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure))
+        Reply.refuse(
+          failure._tag === "RouteNotFound" ? notFound("there is no such route") : toRefusal(failure, engine.store.path)
+        )
       )
     ),
     Effect.catchAllCause((cause) =>
@@ -137,10 +140,15 @@ const application = (engine: Engine, token: string, listening: Guard.Listening):
   const answer = answering(engine, token, listening)
   return Effect.flatMap(
     HttpServerRequest.HttpServerRequest,
-    ({ headers, method }) =>
-      Effect.flatMap(
-        answer,
-        (response) => Encoding.encode(response, { method, acceptEncoding: headers["accept-encoding"] })
+    (request) =>
+      answer.pipe(
+        Effect.flatMap((response) =>
+          Encoding.encode(response, {
+            method: request.method,
+            acceptEncoding: request.headers["accept-encoding"]
+          })
+        ),
+        Effect.zipLeft(Drain.linger(request))
       )
   )
 }
@@ -188,22 +196,6 @@ const refuseGarbage = (error: Error, socket: Duplex): void => {
   )
 }
 
-// after a refusal with half the upload unread Node reads the rest away, which may never end
-const drainLimit = "10 seconds"
-const boundDrain = (server: Http.Server): void => {
-  server.on("request", (request: Http.IncomingMessage, response: Http.ServerResponse) => {
-    response.on("finish", () => {
-      if (request.complete) return
-      const cut = Effect.sync(() => {
-        if (!request.complete) request.socket.destroy()
-      })
-      const fiber = Effect.runFork(Effect.delay(cut, drainLimit))
-      request.socket.once("close", () => fiber.unsafeInterruptAsFork(fiber.id()))
-      request.once("end", () => fiber.unsafeInterruptAsFork(fiber.id()))
-    })
-  })
-}
-
 // by the machine's clock: whoever closes may hold Effect's still. Looked at, not timed out: a finalizer is not interrupted
 const untilIdle = (active: { count: number }, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -247,7 +239,7 @@ export const start = (
     const server = yield* NodeHttpServer.make(() => node, { host, port: wanted }).pipe(
       Effect.mapError(({ cause }) => cannotListen(host, wanted, cause))
     )
-    boundDrain(node)
+    Drain.install(node)
     const { address } = server
     const port = address._tag === "TcpAddress" ? address.port : 0
     yield* server.serve(application(engine, token, { address: host, port }), counted(active)).pipe(

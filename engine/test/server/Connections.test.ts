@@ -4,6 +4,7 @@ import { Effect, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Drain from "../../src/server/Drain.js"
 import * as Reply from "../../src/server/Reply.js"
 import { eventually } from "../box/BoxFixture.js"
 import { eventsOf, LocalEngine, outputOf, promise } from "../support/LocalEngine.js"
@@ -65,6 +66,24 @@ describe("a streamed answer", () => {
     }))
 })
 
+it.scopedLive("a body that never ends is not read away for ever", () =>
+  Effect.gen(function*() {
+    const node = Http.createServer((_, response) => response.writeHead(413).end())
+    Drain.install(node, 50)
+    const { address } = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 })
+    if (address._tag !== "TcpAddress") return expect.unreachable()
+    const head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    const answer = yield* promise(() =>
+      raw(address.port, head, (socket) => {
+        const more = (): void => {
+          if (!socket.destroyed) socket.write("1\r\nx\r\n", () => setImmediate(more))
+        }
+        more()
+      })
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /)
+  }))
+
 layer(Local.layer({ idleMillis: 1200, keepAliveMillis: 200, maxUploadBytes: 100_000 }), { timeout: "5 minutes" })(
   "connections",
   (it) => {
@@ -121,6 +140,44 @@ layer(Local.layer({ idleMillis: 1200, keepAliveMillis: 200, maxUploadBytes: 100_
           engine.call("POST", "/v1/files", { body, headers: { "transfer-encoding": "chunked" } })
         ])
         expect(answers.map(({ status }) => status)).toEqual([413, 413])
+      }))
+
+    it.effect("are of use after a refusal in the middle of a body whose length nobody knew", () =>
+      withEngine(async (engine) => {
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const piece = `10000\r\n${"x".repeat(0x10000)}\r\n`
+        for (const [path, pieces] of [["/v1/files", 64], ["/v1/instances", 600]] as const) {
+          const answers = await raw(
+            engine.port,
+            `POST ${path} HTTP/1.1\r\n${auth}Transfer-Encoding: chunked\r\n\r\n${piece.repeat(pieces)}0\r\n\r\n` +
+              `GET /v1/whoami HTTP/1.1\r\n${auth}Connection: close\r\n\r\n`
+          )
+          expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 413", "HTTP/1.1 200"])
+        }
+      }))
+
+    it.effect("that are to be closed bring their refusal to who sends all before he reads, and close", () =>
+      withEngine(async (engine) => {
+        const auth = `Host: 127.0.0.1:${engine.port}\r\nAuthorization: Bearer ${engine.token}\r\n`
+        const body = "x".repeat(20_000_000)
+        const framings = [
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
+          `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+        ]
+        for (const framing of framings) {
+          const answer = new Promise<string>((resolve, reject) => {
+            let text = ""
+            const socket = Net.connect(engine.port, "127.0.0.1")
+            socket.pause()
+            socket.on("error", reject)
+            socket.on("data", (chunk) => {
+              text += chunk.toString("latin1")
+            })
+            socket.on("close", () => resolve(text))
+            socket.write(`POST /v1/files HTTP/1.1\r\n${auth}Connection: close\r\n${framing}`, () => socket.resume())
+          })
+          expect(await answer).toMatch(/^HTTP\/1\.1 413 /)
+        }
       }))
 
     it.effect("are told that their JSON is too long, whether they said so before or not", () =>
