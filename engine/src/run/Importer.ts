@@ -123,11 +123,11 @@ const lost: Ending.End = {
   imageSize: null
 }
 
-const errorOf = (cause: Cause.Cause<{ readonly message: string }>): string =>
+const errorOf = (cause: Cause.Cause<{ readonly message: string }>, store: string): string =>
   Option.match(Cause.failureOption(cause), {
     onNone: () => `the import broke: ${Cause.squash(cause) instanceof Error ? String(Cause.squash(cause)) : "unknown"}`,
     // what the store says may name folders of the host, which whoever reads this has no business with
-    onSome: (error) => error instanceof StoreError ? withoutPaths(error.message) : error.message
+    onSome: (error) => error instanceof StoreError ? withoutPaths(error.message, store) : error.message
   })
 
 const finish = (
@@ -143,10 +143,10 @@ const finish = (
       Effect.zipRight(release, Ending.close(machine, entry, status, error, fields))
     if (entry.stopped === "cancelled") return yield* close("CANCELLED", null)
     if (entry.stopped === "engine stopped") return yield* close("FAILED", "engine stopped")
-    if (Exit.isFailure(exit)) return yield* close("FAILED", errorOf(exit.cause))
+    if (Exit.isFailure(exit)) return yield* close("FAILED", errorOf(exit.cause, machine.store.path))
     const end = yield* Effect.catchAll(
       keep(machine, entry, exit.value, fields),
-      (error) => close("FAILED", `the image could not be kept: ${withoutPaths(error.message)}`)
+      (error) => close("FAILED", `the image could not be kept: ${withoutPaths(error.message, machine.store.path)}`)
     )
     return end === lost ? yield* close("FAILED", lost.error) : end
   })

@@ -16,6 +16,7 @@ import type { BoxReport } from "../box/BoxReport.js"
 import type { OperationFields } from "../store/OperationStore.js"
 import type { Store } from "../store/Store.js"
 import type { StoreError } from "../store/StoreError.js"
+import { withoutPaths } from "../store/StoreError.js"
 import type * as Crew from "./Crew.js"
 import * as Ending from "./Ending.js"
 import type { EventLogError } from "./EventLogError.js"
@@ -60,7 +61,11 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
       entry.finishing = true
       // those beside the command died with the box: what is still to be said of them comes before its end
       yield* entry.processes.close
-      const outcome = RunOutcome.make(exit, entry.stopped, entry.plan.request.disposable)
+      const outcome = RunOutcome.make(exit, entry.stopped, {
+        disposable: entry.plan.request.disposable,
+        store: machine.store.path
+      })
+      if (outcome._tag === "Broken" && outcome.detail !== undefined) yield* tellOwner(entry, outcome.detail)
       // a run that went wrong first of all: on a full disk this may be the very room that the row needs
       if (outcome._tag !== "Ended") yield* release
       const removing = yield* Effect.fork(outcome._tag === "Ended" && outcome.keep ? Effect.void : soon(release))
@@ -73,6 +78,10 @@ export const make = (machine: Machine, entry: Entry): Effect.Effect<void> =>
       yield* Fiber.join(removing)
     }).pipe(Effect.ensuring(release))
   })
+
+/** In full: whoever reads the operation sees no paths of the host. */
+const tellOwner = ({ plan }: Entry, detail: string): Effect.Effect<void> =>
+  Effect.logWarning(`operation ${plan.operationId} failed: ${detail}`)
 
 const removalDelay = "10 millis"
 
@@ -161,12 +170,13 @@ const finish = (
   if (outcome._tag === "Broken") return Ending.close(machine, entry, "FAILED", outcome.error, fields)
   if (!outcome.keep) return Ending.close(machine, entry, "SUCCESS", null, fields)
   return commit(machine.store, entry.plan, fields).pipe(
-    Effect.catchAll((error) =>
-      Effect.zipRight(
-        release,
-        Ending.close(machine, entry, "FAILED", `the image could not be kept: ${error.message}`, fields)
+    Effect.catchAll((error) => {
+      const detail = `the image could not be kept: ${error.message}`
+      return release.pipe(
+        Effect.zipRight(tellOwner(entry, detail)),
+        Effect.zipRight(Ending.close(machine, entry, "FAILED", withoutPaths(detail, machine.store.path), fields))
       )
-    )
+    })
   )
 }
 

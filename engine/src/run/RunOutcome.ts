@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { BoxError, BoxReport } from "../box/BoxReport.js"
 import type { StoreError } from "../store/StoreError.js"
+import { withoutPaths } from "../store/StoreError.js"
 import type { Stopped } from "./Crew.js"
 import type { EventLogError } from "./EventLogError.js"
 
@@ -16,7 +17,7 @@ export type RunError = BoxError | StoreError | EventLogError
 
 /**
  * - `Ended`: the command ran to an end that is the user's own business; `keep` when its files may become an image.
- * - `Broken`: FAILED, and why.
+ * - `Broken`: FAILED, and why; `detail` is for the engine's log alone, since it may name paths of the host.
  * - `Cancelled`
  *
  * @since 0.1.0
@@ -24,7 +25,7 @@ export type RunError = BoxError | StoreError | EventLogError
  */
 export type RunOutcome =
   | { readonly _tag: "Ended"; readonly report: BoxReport; readonly keep: boolean }
-  | { readonly _tag: "Broken"; readonly error: string; readonly report?: BoxReport }
+  | { readonly _tag: "Broken"; readonly error: string; readonly report?: BoxReport; readonly detail?: string }
   | { readonly _tag: "Cancelled" }
 
 /** What operations say that were not over when their engine closed. */
@@ -49,12 +50,25 @@ const fromReport = (report: BoxReport, disposable: boolean): RunOutcome => {
   return { _tag: "Ended", report, keep: !disposable && !report.timedOut }
 }
 
-const fromCause = (cause: Cause.Cause<RunError>): RunOutcome => {
+/** The paths in it are those that the request named. */
+const isOfRequest = (error: RunError): boolean =>
+  error._tag === "BoxError" && (error.reason === "InvalidSpec" || error.reason === "UnsupportedUser")
+
+const brokenBy = (detail: string, store: string): RunOutcome => ({
+  _tag: "Broken",
+  error: withoutPaths(detail, store),
+  detail
+})
+
+const fromCause = (cause: Cause.Cause<RunError>, store: string): RunOutcome => {
   const failure = Cause.failureOption(cause)
-  if (Option.isSome(failure)) return { _tag: "Broken", error: failure.value.message }
+  if (Option.isSome(failure)) {
+    const { message } = failure.value
+    return isOfRequest(failure.value) ? { _tag: "Broken", error: message } : brokenBy(message, store)
+  }
   if (Cause.isInterruptedOnly(cause)) return { _tag: "Broken", error: engineStopped }
   const defect = Cause.squash(cause)
-  return { _tag: "Broken", error: `the engine failed: ${defect instanceof Error ? defect.message : String(defect)}` }
+  return brokenBy(`the engine failed: ${defect instanceof Error ? defect.message : String(defect)}`, store)
 }
 
 /**
@@ -63,10 +77,14 @@ const fromCause = (cause: Cause.Cause<RunError>): RunOutcome => {
  * @since 0.1.0
  * @category conversions
  */
-export const make = (exit: Exit.Exit<BoxReport, RunError>, stopped: Stopped, disposable: boolean): RunOutcome => {
+export const make = (
+  exit: Exit.Exit<BoxReport, RunError>,
+  stopped: Stopped,
+  { disposable, store }: { readonly disposable: boolean; readonly store: string }
+): RunOutcome => {
   if (stopped === "cancelled") return { _tag: "Cancelled" }
   if (stopped === "engine stopped") return { _tag: "Broken", error: engineStopped }
-  return Exit.match(exit, { onSuccess: (report) => fromReport(report, disposable), onFailure: fromCause })
+  return Exit.match(exit, { onSuccess: (report) => fromReport(report, disposable), onFailure: (cause) => fromCause(cause, store) })
 }
 
 /** The word of the `shutdown` event. */

@@ -129,12 +129,12 @@ const linesOf = (
   })
 }
 
-const broken = (error: Broken): Effect.Effect<Uint8Array> =>
+const broken = (error: Broken, store: string): Effect.Effect<Uint8Array> =>
   Effect.as(
     Effect.logWarning(`a stream of events broke: ${error.message}`),
     encoder.encode(
       ": stream ended with error, retry since last event id\n" +
-        `event: sse_error\ndata: ${withoutPaths(error.message).replace(/[\r\n]+/g, " ")}\n\n`
+        `event: sse_error\ndata: ${withoutPaths(error.message, store).replace(/[\r\n]+/g, " ")}\n\n`
     )
   )
 
@@ -159,7 +159,7 @@ const framesOf = (engine: Engine, row: OperationRow, { after, follow, spid }: Wa
       isOver ? ended : Effect.matchEffect(pull ?? begin, {
         onFailure: (error) => {
           isOver = true
-          return Option.isNone(error) ? ended : broken(error.value)
+          return Option.isNone(error) ? ended : broken(error.value, engine.store.path)
         },
         onSuccess: (lines) => {
           const shown = Chunk.filter(lines, isShown)

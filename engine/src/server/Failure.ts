@@ -17,27 +17,27 @@ import { withoutPaths } from "../store/StoreError.js"
  */
 export type Failure = Refusal | StoreError | UploadTooLarge | EventLogError | PathError
 
-const ofLog = (error: EventLogError): Refusal => {
+const ofLog = (error: EventLogError, store: string): Refusal => {
   if (error.missing) return notFound("the events of this operation are gone")
   return /ENOSPC|EDQUOT|no space left|quota/i.test(error.description)
     ? new Refusal({ status: 507, error: "no space left where the store is; free some" })
-    : internal(withoutPaths(error.message))
+    : internal(withoutPaths(error.message, store))
 }
 
-const ofStore = (error: StoreError): Refusal => {
+const ofStore = (error: StoreError, store: string): Refusal => {
   switch (error.reason) {
     case "DiskFull":
-      return new Refusal({ status: 507, error: withoutPaths(error.description) })
+      return new Refusal({ status: 507, error: withoutPaths(error.description, store) })
     case "Busy":
-      return new Refusal({ status: 503, error: withoutPaths(error.description), retryAfterSeconds: 1 })
+      return new Refusal({ status: 503, error: withoutPaths(error.description, store), retryAfterSeconds: 1 })
     case "Missing":
       return notFound(error.description)
     default:
-      return internal(withoutPaths(error.description))
+      return internal(withoutPaths(error.description, store))
   }
 }
 
-const ofPath = (error: PathError): Refusal => {
+const ofPath = (error: PathError, store: string): Refusal => {
   const path = JSON.stringify(error.path)
   switch (error.reason) {
     case "NotFound":
@@ -57,27 +57,29 @@ const ofPath = (error: PathError): Refusal => {
           : `${error.description}: ${path.slice(0, 100)}...`
       )
     case "Unreadable":
-      return unprocessable(`the engine cannot read ${path}: ${withoutPaths(error.description ?? "permission denied")}`)
+      return unprocessable(
+        `the engine cannot read ${path}: ${withoutPaths(error.description ?? "permission denied", store)}`
+      )
   }
 }
 
 /**
- * The answer to a failure.
+ * The answer to a failure, without the paths of the host: `store` is that of the store.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const toRefusal = (failure: Failure): Refusal => {
+export const toRefusal = (failure: Failure, store: string): Refusal => {
   switch (failure._tag) {
     case "Refusal":
       return failure
     case "StoreError":
-      return ofStore(failure)
+      return ofStore(failure, store)
     case "UploadTooLarge":
       return tooLarge(`a file may have at most ${failure.maxBytes} bytes`)
     case "EventLogError":
-      return ofLog(failure)
+      return ofLog(failure, store)
     case "PathError":
-      return ofPath(failure)
+      return ofPath(failure, store)
   }
 }

@@ -100,7 +100,7 @@ const failed = (error: BoxError): Effect.Effect<never, Refusal> =>
   )
 
 /** Nothing found is 1; a pattern or glob that is none is 2, with words of ripgrep's own. */
-const check = (end: ViewEnd): Effect.Effect<void, Refusal> => {
+const check = (end: ViewEnd, store: string): Effect.Effect<void, Refusal> => {
   const said = end.stderr.trim()
   if (end.code === undefined || end.code === 0 || end.code === 1 && said === "") return Effect.void
   // a file that cannot be read is 2 as well, and silent
@@ -108,7 +108,7 @@ const check = (end: ViewEnd): Effect.Effect<void, Refusal> => {
   if (end.code === 2 && said.startsWith("rg: ")) return Effect.fail(badRequest(said.replace(/^rg: /, "")))
   return Effect.zipRight(
     Effect.logError(`a search ended with ${end.code}: ${said}`),
-    Effect.fail(internal(`searching the image failed: ${withoutPaths(said)}`))
+    Effect.fail(internal(`searching the image failed: ${withoutPaths(said, store)}`))
   )
 }
 
@@ -125,7 +125,7 @@ const grep = (engine: Engine): Answer =>
       args: Grep.argumentsOf({ ...request, paths }, imageFolder),
       deadlineMillis: limits.deadlineMillis
     }, reader.take).pipe(Effect.catchTag("BoxError", failed))
-    yield* check(end)
+    yield* check(end, engine.store.path)
     reader.end()
     return Reply.json(200, {
       path: request.paths.length === 1 ? request.paths[0] : "/",

@@ -84,14 +84,18 @@ export const fromCause = (doing: string) => (cause: unknown): StoreError => {
   return new StoreError({ reason, description: `${doing}: ${textOf(cause)}; ${advice[reason]}`, cause })
 }
 
+const literally = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
+
 /**
  * The same words without paths of the host: where the store lies is nobody's business but its owner's, who finds it in
- * the log.
+ * the log. That of the store is known, and may have spaces; of others the words say where they end.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const withoutPaths = (text: string): string =>
+export const withoutPaths = (text: string, store: string): string =>
   text
-    .replace(/,? \w+ '\/[^']*'( -> '\/[^']*')?/g, "")
-    .replace(/(^|[\s"'`(=])\/[^\s"'`():;,]+/g, "$1(a path of the engine's)")
+    .replace(new RegExp(`${literally(store)}(?![\\w-])`, "g"), "(the store)")
+    // of Node's own texts: the call and what it was called with
+    .replace(/,? \w+ '(\/|\(the store\))[^']*'( -> '[^']*')?/g, "")
+    .replace(/(^|[\s"'`(=:,])\/(?!\/)[^\s"'`():;,]+/g, "$1(a path of the engine's)")

@@ -65,20 +65,23 @@ describe("failures", () => {
     const description =
       "making it: ENOENT: no such file or directory, mkdir '/home/me/store/tmp/x'; see /home/me/store."
     for (const reason of ["Busy", "DiskFull", "Unusable"] as const) {
-      const { error } = Failure.toRefusal(new StoreError({ reason, description }))
+      const { error } = Failure.toRefusal(new StoreError({ reason, description }), "/home/me/store")
       expect(error).not.toContain("/home")
       expect(error).toContain("ENOENT: no such file or directory")
     }
   })
 
   it("of a layer that cannot be read are 422", () => {
-    const refusal = Failure.toRefusal(new PathError({ reason: "Unreadable", path: "/d/f", description: "EACCES" }))
+    const refusal = Failure.toRefusal(
+      new PathError({ reason: "Unreadable", path: "/d/f", description: "EACCES" }),
+      "/s"
+    )
     expect([refusal.status, refusal.error]).toEqual([422, "the engine cannot read \"/d/f\": EACCES"])
   })
 
   it("of a log on a full disk are 507", () => {
     const description = "ENOSPC: no space left on device, open '/home/me/store/events/op'"
-    const refusal = Failure.toRefusal(new EventLogError({ operationId: "op", missing: false, description }))
+    const refusal = Failure.toRefusal(new EventLogError({ operationId: "op", missing: false, description }), "/s")
     expect([refusal.status, refusal.error.includes("/home")]).toEqual([507, false])
   })
 })

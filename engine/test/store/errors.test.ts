@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, FastCheck, Option } from "effect"
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { fromCause } from "../../src/store/StoreError.js"
+import { fromCause, withoutPaths } from "../../src/store/StoreError.js"
 import { emptyStore, newOperation } from "./support.js"
 
 it("a text of the system comes without the paths of the host, and is short", () => {
@@ -19,6 +19,33 @@ it("a text of the system comes without the paths of the host, and is short", () 
   expect(failing(() => mkdirSync("/nowhere/a"))).toMatch(/ENOENT: no such file or directory, mkdir;/)
   expect(fromCause("doing")(new Error("x".repeat(5000))).description.length).toBeLessThan(700)
 })
+
+it("words for others have no path of the host, wherever it stands", () => {
+  const said = (text: string): string => withoutPaths(text, "/home/me/my store's")
+  expect(said("mount: /home/me/my store's/tmp/x/view: no such device")).toBe(
+    "mount: (the store)/tmp/x/view: no such device"
+  )
+  expect(said("EACCES: permission denied, rename '/home/me/my store's/a' -> '/home/me/my store's/b'; try")).not.toMatch(
+    /home|store's/
+  )
+  expect(said("the store:/usr/lib/x, lowerdir=/a:/b,upperdir=/c")).not.toMatch(/\/(usr|a|b|c)/)
+  expect(said("of https://registry.example/v2/x and localhost:5000/y: 3/4 of it")).toBe(
+    "of https://registry.example/v2/x and localhost:5000/y: 3/4 of it"
+  )
+  expect(said("another store: /home/me/my store's-2")).not.toContain("(the store)")
+})
+
+it.prop(
+  "words for others have no path of the store, whatever its name",
+  [FastCheck.stringMatching(/^(\/[^\0-\x1f\x7f/]{1,8}){2,4}$/), FastCheck.array(FastCheck.string({ maxLength: 8 }))],
+  ([store, words]) => {
+    const text = words.join(`${store}/tmp/x`)
+    const name = store.slice(store.lastIndexOf("/"))
+    // what the words themselves happen to say is not of the store
+    if (words.some((word) => word.includes("/"))) return
+    expect(withoutPaths(text, store)).not.toContain(`${name}/tmp/x`)
+  }
+)
 
 it.scoped("a commit that fails names no folder of the host", () =>
   Effect.gen(function*() {
