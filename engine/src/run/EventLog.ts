@@ -114,10 +114,14 @@ const create = (
     }),
     ({ fd, live }) =>
       Effect.sync(() => {
-        closeSync(fd)
         live.ended = true
         logs.delete(operationId)
-        wake(live)
+        try {
+          closeSync(fd)
+        } finally {
+          // followers wait for nothing else
+          wake(live)
+        }
       })
   ).pipe(Effect.map(({ fd, live }) => writer(clock, operationId, fd, live)))
 

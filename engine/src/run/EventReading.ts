@@ -56,6 +56,12 @@ export type Pull = Effect.Effect<Chunk.Chunk<EventLine>, Option.Option<EventLogE
 const chunkSize = 64 * 1024
 const pollInterval = "100 millis"
 
+/** Whoever reads a long log without a pause, to its end or past all that he has, keeps nobody else waiting. */
+const nextTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
+
 /** What is there by now, and `undefined` when there is nothing more. */
 const reader = (
   live: Live | undefined,
@@ -71,7 +77,10 @@ const reader = (
     lines = linesOf()
     position = whole
   }
+  // the last read got as much as it may: there is more, and it was not waited for
+  let full = false
   const read = (): Chunk.Chunk<EventLine> | undefined => {
+    full = false
     // half a line, just being written, is not for reading: own logs say how far they are whole
     const end = live?.size ?? fstatSync(fd).size
     if (position >= end) {
@@ -84,9 +93,14 @@ const reader = (
     const last = buffer.lastIndexOf(10, count - 1)
     if (last !== -1) whole = position + last + 1
     position += count
+    full = count === chunkSize
     return Chunk.unsafeFromArray(lines(buffer.subarray(0, count)))
   }
-  return { step: Effect.try({ try: read, catch: failure(operationId) }), at: () => position }
+  const step = Effect.try({ try: read, catch: failure(operationId) })
+  return {
+    step: Effect.suspend(() => full ? Effect.zipRight(nextTurn, step) : step),
+    at: () => position
+  }
 }
 
 /** true: look again, at the latest after so many milliseconds; false: that was all */

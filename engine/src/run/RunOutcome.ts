@@ -84,7 +84,10 @@ export const make = (
 ): RunOutcome => {
   if (stopped === "cancelled") return { _tag: "Cancelled" }
   if (stopped === "engine stopped") return { _tag: "Broken", error: engineStopped }
-  return Exit.match(exit, { onSuccess: (report) => fromReport(report, disposable), onFailure: (cause) => fromCause(cause, store) })
+  return Exit.match(exit, {
+    onSuccess: (report) => fromReport(report, disposable),
+    onFailure: (cause) => fromCause(cause, store)
+  })
 }
 
 /** The word of the `shutdown` event. */

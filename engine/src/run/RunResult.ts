@@ -65,11 +65,6 @@ const whole = (pieces: ReadonlyArray<Piece>): ReturnType<typeof StreamRepr.fromB
     ? { value: pieces.join(""), encoding: "ascii" }
     : StreamRepr.fromBytes(Buffer.concat(pieces.map((piece) => isText(piece) ? Buffer.from(piece, "latin1") : piece)))
 
-// others are served between two pieces of a large log
-const breathe = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 const seconds = (microseconds: number): number => microseconds < 0 ? -1 : microseconds / 1e6
 
 const resourcesOf = (exit: Event.Payload<"exit">): Record<string, number> => ({
@@ -132,15 +127,14 @@ export const fromLog = (
   options: { readonly over?: boolean | undefined } = {}
 ): Effect.Effect<Record<string, unknown> | null, EventLogError> => {
   const gathered: Gathered = { pid: -1, exit: undefined, stdout: [], stderr: [], cut: new Set() }
-  const note = (lines: Iterable<EventLine>): Effect.Effect<void> => {
+  const note = (lines: Iterable<EventLine>): void => {
     for (const line of lines) if (line.spid === spid && interesting.has(line.type)) add(gathered, line)
-    return breathe
   }
   return Effect.flatMap(log.pull(operationId), (pull) => {
-    const all: Effect.Effect<void, Option.Option<EventLogError>> = Effect.flatMap(
-      pull,
-      (lines) => Effect.zipRight(note(lines), all)
-    )
+    const all: Effect.Effect<void, Option.Option<EventLogError>> = Effect.flatMap(pull, (lines) => {
+      note(lines)
+      return all
+    })
     return Effect.catchAll(all, Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
   }).pipe(
     Effect.scoped,

@@ -43,6 +43,26 @@ describe("EventLog", () => {
       expect(openFiles(path)).toBe(0)
     }))
 
+  it.scopedLive("is read in turns with all else that goes on, however long it is", () =>
+    Effect.gen(function*() {
+      const log = yield* EventLog.make(yield* folder)
+      const writer = yield* log.create("a")
+      for (let n = 0; n < 160; n++) writer.unsafeAppend("stdout", 1, { value: "x".repeat(65_536), encoding: "ascii" })
+      let turns = 0
+      let timer: NodeJS.Immediate
+      const count = (): void => {
+        turns++
+        timer = setImmediate(count)
+      }
+      timer = setImmediate(count)
+      // what a client that has all but the last asks for: no line on the way is for him
+      const last = yield* Stream.runCollect(Stream.filter(log.read("a"), ({ id }) => id > 158))
+      clearImmediate(timer)
+      expect(last.length).toBe(1)
+      // 160 reads
+      expect(turns).toBeGreaterThan(80)
+    }))
+
   it.scoped("ignores the torn last line that a crash leaves", () =>
     Effect.gen(function*() {
       const path = yield* folder
