@@ -1,9 +1,9 @@
 /**
- * Making folders.
+ * Making folders, and looking into them.
  *
  * @since 0.1.0
  */
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, opendirSync } from "node:fs"
 import { dirname } from "node:path"
 
 /**
@@ -23,5 +23,38 @@ export const makeFolders = (path: string, mode: number): void => {
   } catch (cause) {
     // somebody else made it in between
     if (!existsSync(path)) throw cause
+  }
+}
+
+/**
+ * An entry of a folder, by the bytes of its name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Entry {
+  readonly name: Buffer
+  readonly isFolder: boolean
+}
+
+/**
+ * The entries of a folder that has at most so many, else `undefined`: a folder of hundreds of thousands is read for as
+ * long as it takes to see that.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const fewEntries = (path: Buffer | string, most: number): ReadonlyArray<Entry> | undefined => {
+  // each byte of a name is a character, and the other way round
+  const folder = opendirSync(path, { encoding: "latin1", bufferSize: most + 1 })
+  try {
+    const found: Array<Entry> = []
+    for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+      if (found.length === most) return undefined
+      found.push({ name: Buffer.from(entry.name, "latin1"), isFolder: entry.isDirectory() })
+    }
+    return found
+  } finally {
+    folder.closeSync()
   }
 }

@@ -6,7 +6,8 @@
  * @since 0.1.0
  */
 import { execFile } from "node:child_process"
-import { lstatSync, readdirSync, statfsSync } from "node:fs"
+import { lstatSync, statfsSync } from "node:fs"
+import { fewEntries } from "../Folders.js"
 import type { Mode } from "./Chain.js"
 import { chainPath, type Tools } from "./Tools.js"
 
@@ -47,20 +48,20 @@ const startingPoint = (store: string): number => {
 }
 
 // what a short run wrote is looked through in less time than a process takes to start
-const fewEntries = 100
+const mostEntries = 100
 
 /** Surely within the limit? False when there is too much to say so at a glance, or it cannot be read. */
 const isSurelySmall = (options: Options): boolean => {
-  let left = fewEntries
+  let left = mostEntries
   let bytes = 0
   const add = (path: Buffer): void => {
     const stats = lstatSync(path)
     bytes += stats.blocks * 512
     if (!stats.isDirectory()) return
-    for (const name of readdirSync(path, { encoding: "buffer" })) {
-      if (left-- <= 0) throw new Error("too many for a glance")
-      add(Buffer.concat([path, Buffer.from("/"), name]))
-    }
+    const entries = fewEntries(path, left)
+    if (entries === undefined) throw new Error("too many for a glance")
+    left -= entries.length
+    for (const { name } of entries) add(Buffer.concat([path, Buffer.from("/"), name]))
   }
   try {
     add(Buffer.from(`${options.store}/${options.upper}`))

@@ -15,11 +15,11 @@ import {
   fstatSync,
   lstatSync,
   openSync,
-  readdirSync,
   renameSync,
   rmdirSync,
   unlinkSync
 } from "node:fs"
+import { fewEntries } from "../Folders.js"
 import type { Database } from "./Database.js"
 import * as HostCommand from "./HostCommand.js"
 import { asBoxRoot } from "./Privilege.js"
@@ -41,7 +41,7 @@ export interface Scratch {
 const locked = ["w/work", "w/work/incompat", "w/work/incompat/volatile"]
 
 // what a process that removes more would take just to start
-const fewEntries = 100
+const mostEntries = 100
 
 interface Removal {
   readonly device: number
@@ -57,10 +57,12 @@ const empty = (folder: Buffer | string, removal: Removal): void => {
   try {
     if (fstatSync(fd).dev !== removal.device) throw new Error("another file system is mounted here")
     const opened = Buffer.from(`/proc/self/fd/${fd}/`)
-    for (const entry of readdirSync(opened, { encoding: "buffer", withFileTypes: true })) {
-      if (removal.entriesLeft-- <= 0) throw new Error("too many to remove here")
+    const entries = fewEntries(opened, removal.entriesLeft)
+    if (entries === undefined) throw new Error("too many to remove here")
+    removal.entriesLeft -= entries.length
+    for (const entry of entries) {
       const path = Buffer.concat([opened, entry.name])
-      if (entry.isDirectory()) {
+      if (entry.isFolder) {
         empty(path, removal)
         rmdirSync(path)
       } else unlinkSync(path)
@@ -85,7 +87,7 @@ const quick = (path: string): boolean => {
   if (!stats.isDirectory()) tryTo(() => unlinkSync(path))
   else {
     for (const name of locked) tryTo(() => chmodSync(`${path}/${name}`, 0o700))
-    tryTo(() => empty(path, { device: stats.dev, entriesLeft: fewEntries }))
+    tryTo(() => empty(path, { device: stats.dev, entriesLeft: mostEntries }))
     tryTo(() => rmdirSync(path))
   }
   return lstatSync(path, { throwIfNoEntry: false }) === undefined
