@@ -158,9 +158,14 @@ const tryRemove = (path: string): boolean => {
   }
 }
 
+const removeMillis = 5_000
+
 const remove = async (path: string): Promise<void> => {
-  // its processes are dead, but the kernel may not have counted them out yet
-  for (let tries = 0; tries < 100 && !tryRemove(path); tries++) await new Promise((resolve) => setTimeout(resolve, 2))
+  // its processes are dead, but the kernel may not have counted them out yet; what stays is swept at the next start
+  const began = performance.now()
+  for (let pause = 2; !tryRemove(path) && performance.now() - began < removeMillis; pause = Math.min(50, 2 * pause)) {
+    await new Promise((resolve) => setTimeout(resolve, pause))
+  }
 }
 
 /** A missing bound is no reason not to run. */

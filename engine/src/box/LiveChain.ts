@@ -49,7 +49,10 @@ export const exitsWithin = async (chain: LiveChain, millis: number): Promise<boo
   return inTime
 }
 
+/** for a command that was killed, until its box is */
 const graceMillis = 1_000
+/** for a box that is to be killed, until it is there */
+const patienceMillis = 2_000
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, millis))
 
@@ -86,8 +89,12 @@ export const make = ({ control, diagnostics, exited, hasExited, hello, pid }: St
   const killAll = async (): Promise<void> => {
     // the child of unshare is the init of the pid namespace; until it exists, wait for it: an unshare that is killed
     // while it forks could leave it behind
+    const began = performance.now()
     for (let waited = 0; !hasExited(); waited += 1) {
-      if (!killBox() && (waited > graceMillis || isOuterGone())) killOuter()
+      const isLate = performance.now() - began > patienceMillis
+      if (!killBox() && (isLate || isOuterGone())) killOuter()
+      // not begun yet, and it may be long until it is (its starter was stopped): then it finds nobody, and goes
+      if (isLate && pid() === undefined) control?.destroy()
       await Promise.race([exited, sleep(waited < 20 ? 1 : 5)])
     }
   }

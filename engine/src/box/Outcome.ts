@@ -54,7 +54,10 @@ export const roomError = (tried: string, cause: unknown): BoxError => {
     case "ESRCH":
       return withReason("StartFailed", `${tried}: ${silently}; ${advice}`)
     case "ENOSPC":
-      return withReason("StartFailed", `${tried}: no memory is left for its input and arguments, which have 256 MiB`)
+      return withReason(
+        "DiskFull",
+        `${tried}: the inputs and arguments of the processes of one run have 256 MiB together; let some of them end`
+      )
     default:
       return systemError(tried, cause)
   }

@@ -64,16 +64,17 @@ export const readText = (
   enough: (text: string) => boolean
 ): Effect.Effect<string> =>
   Effect.gen(function*() {
-    const pieces: Array<Uint8Array> = []
-    let size = 0
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+    let text = ""
+    let left = limit
     while (true) {
       const piece = yield* pipe.next
       if (piece === undefined) break
-      if (size < limit) pieces.push(piece.subarray(0, limit - size))
-      size += piece.length
-      if (enough(Buffer.concat(pieces).toString("utf8"))) break
+      if (left > 0) text += decoder.decode(piece.subarray(0, left), { stream: true })
+      left -= piece.length
+      if (enough(text)) break
     }
-    return Buffer.concat(pieces).toString("utf8")
+    return text + decoder.decode()
   })
 
 /** Hands over what comes, one piece at a time, to the end. */

@@ -144,6 +144,17 @@ const notStarted = (
     return yield* Outcome.startError(message, `${chain.diagnostics()}${text}`, exit, engine.store)
   })
 
+/** Ends a chain that does not come up. `use` gets what says that it did. */
+const withinStart = <A, E>(
+  chain: LiveChain.LiveChain,
+  use: (begun: Effect.Effect<void>) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => setTimeout(() => void chain.killAll(), startMillis)),
+    (timer) => use(Effect.sync(() => clearTimeout(timer))),
+    (timer) => Effect.sync(() => clearTimeout(timer))
+  )
+
 const supervise = (
   engine: Engine,
   spec: BoxSpec,
@@ -151,30 +162,26 @@ const supervise = (
   chain: LiveChain.LiveChain,
   groups: Cgroups.Groups
 ): Effect.Effect<BoxReport, BoxError> =>
-  Effect.gen(function*() {
-    const slow = setTimeout(() => void chain.killAll(), startMillis)
-    const stopSlow = Effect.sync(() => clearTimeout(slow))
-    const hello = yield* Effect.promise(() => chain.hello).pipe(Effect.onInterrupt(() => stopSlow))
-    if (hello !== "up") {
-      yield* stopSlow
-      return yield* notStarted(engine, chain, hello, Effect.succeed(""))
-    }
-    return yield* Effect.acquireUseRelease(
-      Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
-      (pipes) =>
-        Effect.gen(function*() {
-          void chain.exited.then(() => Pipes.finish(pipes))
-          chain.go()
-          const first = yield* Pipes.readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
-          yield* stopSlow
-          const pid = /^pid (\d+)\n/.exec(first)?.[1]
-          return pid === undefined
-            ? yield* notStarted(engine, chain, first, Pipes.readText(pipes.stderr, maxReportBytes, () => false))
-            : yield* started(engine, spec, handlers, chain, groups, pipes, Number(pid), first)
-        }),
-      Pipes.close
-    ).pipe(Effect.ensuring(stopSlow))
-  })
+  withinStart(chain, (begun) =>
+    Effect.gen(function*() {
+      const hello = yield* Effect.promise(() => chain.hello)
+      if (hello !== "up") return yield* notStarted(engine, chain, hello, Effect.succeed(""))
+      return yield* Effect.acquireUseRelease(
+        Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
+        (pipes) =>
+          Effect.gen(function*() {
+            void chain.exited.then(() => Pipes.finish(pipes))
+            chain.go()
+            const first = yield* Pipes.readText(pipes.report, maxReportBytes, (text) => /^pid \d+\n/.test(text))
+            yield* begun
+            const pid = /^pid (\d+)\n/.exec(first)?.[1]
+            return pid === undefined
+              ? yield* notStarted(engine, chain, first, Pipes.readText(pipes.stderr, maxReportBytes, () => false))
+              : yield* started(engine, spec, handlers, chain, groups, pipes, Number(pid), first)
+          }),
+        Pipes.close
+      )
+    }))
 
 const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChain.LiveChain => {
   const [file, ...args] = commandLine(spec, {

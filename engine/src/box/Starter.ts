@@ -30,7 +30,8 @@ const firstSlot = 4
 const maxSaid = 16_384
 
 /**
- * A shell makes what it starts in the background deaf to SIGINT and SIGQUIT, commands of a box too: `env` undoes it.
+ * A shell makes what it starts in the background deaf to SIGINT and SIGQUIT, commands of a box too, and this one is deaf
+ * to SIGPIPE, since a chain may be given up before it has begun: `env` undoes it.
  * A shell that cannot fork ends at once; its chains must not end with it.
  */
 const prelude = (env: string): string => `
@@ -38,7 +39,7 @@ child() {
   n=${firstSlot}
   while [ $n -lt ${firstSlot + slotsPerShell} ]; do eval "exec $n>&-"; n=$((n+1)); done
   shift
-  exec 2>&3 ${quote(env)} --default-signal=INT,QUIT "$@"
+  exec 2>&3 ${quote(env)} --default-signal=INT,QUIT,PIPE "$@"
 }
 start() {
   slot=$1
@@ -55,6 +56,7 @@ last() {
 }
 slot=
 trap last EXIT
+trap '' PIPE
 `
 
 interface Slot {

@@ -12,8 +12,7 @@ import type { EventLogError } from "./EventLogError.js"
 import type { ExecRequest } from "./ExecRequest.js"
 import * as LiveProcess from "./LiveProcess.js"
 import * as OutputCut from "./OutputCut.js"
-import { badRequest, conflict, internal, unprocessable } from "./Refusal.js"
-import type { Refusal } from "./Refusal.js"
+import { badRequest, conflict, internal, Refusal, unprocessable } from "./Refusal.js"
 import * as RunEvents from "./RunEvents.js"
 
 /**
@@ -38,6 +37,8 @@ export const refusalOf = (error: BoxError): Refusal => {
       return unprocessable(error.description)
     case "NotRunning":
       return runEnded
+    case "DiskFull":
+      return new Refusal({ status: 507, error: error.description })
     default:
       return internal("starting the process failed; the engine's log says why")
   }

@@ -193,7 +193,7 @@ const events = (engine: Engine): Answer =>
     if (!(yield* engine.log.has(id))) {
       return yield* notFound("the events of this operation are gone")
     }
-    return yield* Reply.stream(200, framesOf(engine, row, asked), {
+    return Reply.stream(200, framesOf(engine, row, asked), {
       contentType: "text/event-stream",
       headers: { "cache-control": "no-cache" }
     })

@@ -104,7 +104,7 @@ const download = (engine: Engine): Answer =>
   Effect.gen(function*() {
     const { path, tree } = yield* lookAt(engine)
     const { size, stream } = yield* Effect.mapError(tree.read(path), throughFile)
-    return yield* Reply.stream(200, stream, {
+    return Reply.stream(200, stream, {
       contentType: "application/octet-stream",
       headers: { "content-length": String(size) }
     })
@@ -114,7 +114,7 @@ const archive = (engine: Engine): Answer =>
   Effect.gen(function*() {
     const { path, tree } = yield* lookAt(engine)
     const stream = yield* Effect.mapError(tree.archive(path), throughFile)
-    return yield* Reply.stream(200, stream, { contentType: "application/x-tar" })
+    return Reply.stream(200, stream, { contentType: "application/x-tar" })
   })
 
 /**

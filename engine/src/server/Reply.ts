@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -60,22 +61,35 @@ export const refuse = (refusal: Refusal): HttpServerResponse.HttpServerResponse 
   })
 
 /**
- * A streamed answer. A body that fails half way must not look whole: its connection is cut, so that the reader sees a
- * broken transfer. (`NodeHttpServer` by itself would end it like a good one.)
+ * A streamed answer.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const stream = <E>(
+export const stream = (
   status: number,
-  body: Stream.Stream<Uint8Array, E>,
+  body: Stream.Stream<Uint8Array, unknown>,
   options: { readonly contentType: string; readonly headers?: Record<string, string> | undefined }
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
-  Effect.map(HttpServerRequest.HttpServerRequest, (request) =>
-    HttpServerResponse.stream(
-      Stream.tapErrorCause(body, (cause) =>
-        Effect.logDebug("a streamed answer broke", cause).pipe(
-          Effect.zipRight(Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).destroy()))
-        )),
-      { status, contentType: options.contentType, headers: options.headers ?? {} }
-    ))
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(body, { status, contentType: options.contentType, headers: options.headers ?? {} })
+
+/**
+ * The answer as it is to be sent: a streamed body that fails half way must not look whole, so its connection is cut, and
+ * the reader sees a broken transfer. (`NodeHttpServer` by itself would end it like a good one.)
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const cutWhenBroken = (
+  response: HttpServerResponse.HttpServerResponse,
+  request: HttpServerRequest.HttpServerRequest
+): HttpServerResponse.HttpServerResponse => {
+  const { body } = response
+  if (body._tag !== "Stream") return response
+  const cut = Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).destroy())
+  const whole = Stream.tapErrorCause(
+    body.stream,
+    (cause) => Effect.zipRight(Effect.logDebug("a streamed answer broke", cause), cut)
+  )
+  return HttpServerResponse.setBody(response, HttpBody.stream(whole, body.contentType, body.contentLength))
+}

@@ -148,6 +148,7 @@ const application = (engine: Engine, token: string, listening: Guard.Listening):
             acceptEncoding: request.headers["accept-encoding"]
           })
         ),
+        Effect.map((response) => Reply.cutWhenBroken(response, request)),
         Effect.zipLeft(Drain.linger(request))
       )
   )

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import type { ChildProcess, ChildProcessWithoutNullStreams } from "node:child_process"
+import type { Readable } from "node:stream"
 import { StoreError } from "./StoreError.js"
 
 /**
@@ -23,6 +24,29 @@ const tail = (text: string): string => text.trim().slice(-500)
 const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" })
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const maxSaid = 4_096
+
+/** The beginning of what a tool complains of. */
+const saidOn = (stderr: Readable | null | undefined): () => string => {
+  const pieces: Array<Buffer> = []
+  let size = 0
+  stderr?.on("data", (bytes: Buffer) => {
+    if (size < maxSaid) pieces.push(bytes)
+    size += bytes.length
+  })
+  return () => Buffer.concat(pieces).toString()
+}
+
+/** Kills it and waits until it is dead: what it works on is somebody else's then. */
+const killed = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const over = (): void => resume(Effect.void)
+    if (child.exitCode !== null || child.signalCode !== null) return over()
+    // one that could not be started is not there
+    child.once("exit", over).once("error", over)
+    child.kill("SIGKILL")
+  })
 
 /**
  * Runs it with nothing of the environment but PATH, in English; `input` is its standard input. What it writes is
@@ -61,19 +85,18 @@ export const run = (
     // with a full table of descriptors Node returns before it has made any of these, whatever its types say
     const made: Partial<Pick<ChildProcessWithoutNullStreams, "stdin" | "stdout" | "stderr">> = child
     const stdout: Array<Buffer> = []
-    const stderr: Array<Buffer> = []
+    const said = saidOn(made.stderr)
     made.stdout?.on("data", options.onOutput ?? ((bytes: Buffer) => stdout.push(bytes)))
-    made.stderr?.on("data", (bytes: Buffer) => stderr.push(bytes))
     child.on("close", (code, signal) =>
       resume(Effect.succeed({
         code: code ?? 128,
         stdout: Buffer.concat(stdout),
-        stderr: signal === null ? Buffer.concat(stderr).toString() : `killed by ${signal}`
+        stderr: signal === null ? said() : `killed by ${signal}`
       })))
     // It may have ended before it read everything: its exit code says why.
     made.stdin?.on("error", () => undefined)
     made.stdin?.end(options.input)
-    return Effect.sync(() => child.kill("SIGKILL"))
+    return killed(child)
   })
 
 /**
@@ -121,22 +144,15 @@ async function* nothing(): AsyncGenerator<Buffer, void> {
   // a tool that could not be started says nothing
 }
 
-const maxSaid = 4_096
-
 const endOf = (child: ChildProcess): Promise<End> =>
   new Promise((resolve) => {
-    const stderr: Array<Buffer> = []
-    let said = 0
-    child.stderr?.on("data", (bytes: Buffer) => {
-      if (said < maxSaid) stderr.push(bytes)
-      said += bytes.length
-    })
+    const said = saidOn(child.stderr)
     child.on("error", (cause) => resolve({ _tag: "NotStarted", said: messageOf(cause) }))
     child.on("close", (code, signal) =>
       resolve({
         _tag: "Ended",
         code: code ?? 128,
-        stderr: signal === null ? tail(Buffer.concat(stderr).toString()) : `killed by ${signal}`
+        stderr: signal === null ? tail(said()) : `killed by ${signal}`
       }))
   })
 

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process"
 import type { BoxSpec } from "../../src/box/BoxSpec.js"
 import { mountOptions } from "../../src/box/Chain.js"
 import { roomError } from "../../src/box/Outcome.js"
+import { refusalOf } from "../../src/run/Subprocess.js"
 import { quote, words } from "../../src/box/ShellText.js"
 import * as ShimReport from "../../src/box/ShimReport.js"
 import * as Validate from "../../src/box/Validate.js"
@@ -172,8 +173,10 @@ describe("a failed system call in the room of a chain", () => {
     for (const code of ["ENOENT", "ESRCH"]) expect(errorOf(code).message).toMatch(/preparing: .*ended without a word/)
   })
 
-  it("without room says that it is memory, and with another reason that reason", () => {
-    expect(errorOf("ENOSPC").message).toMatch(/no memory is left for its input/)
+  it("without room says whose it is and is 507 to who asks, and with another reason that reason", () => {
+    expect(errorOf("ENOSPC").message).toMatch(/inputs and arguments of the processes of one run have 256 MiB/)
+    expect(refusalOf(errorOf("ENOSPC"))).toMatchObject({ status: 507, error: errorOf("ENOSPC").description })
+    expect(refusalOf(errorOf("EACCES")).error).not.toContain("EACCES")
     expect(errorOf("EACCES").message).toMatch(/EACCES/)
   })
 })

@@ -77,6 +77,26 @@ describe("the shell that starts chains", () => {
     { timeout: 60_000 }
   )
 
+  it.scopedLive(
+    "that is stopped keeps no run from being given up, and what it begins later goes no further",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* BoxFixture.makeStore
+        const box = yield* BoxFixture.on(store)
+        yield* box.sh("true")
+        const [shell] = shells()
+        process.kill(shell!, "SIGSTOP")
+        const fiber = yield* Effect.fork(box.run({ command: "sleep", args: ["1000"] }))
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(fiber)
+        process.kill(shell!, "SIGCONT")
+        // after all that it was told before
+        expect((yield* box.sh("echo again")).stdout.toString()).toBe("again\n")
+        yield* BoxFixture.eventually("nothing is left", () => BoxFixture.processesWith(store).length === 0)
+      }),
+    { timeout: 60_000 }
+  )
+
   it.scopedLive("that can make no process fails the run, and keeps those that go on", () =>
     Effect.gen(function*() {
       if (!BoxFixture.isRoot || !Fs.existsSync(`${pidsGroups}/cgroup.procs`)) {

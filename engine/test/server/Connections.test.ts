@@ -1,3 +1,4 @@
+import { HttpServerRequest } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { describe, expect, it, layer } from "@effect/vitest"
 import { Effect, Stream } from "effect"
@@ -5,6 +6,7 @@ import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Drain from "../../src/server/Drain.js"
+import * as Encoding from "../../src/server/Encoding.js"
 import * as Reply from "../../src/server/Reply.js"
 import { eventually } from "../box/BoxFixture.js"
 import { eventsOf, LocalEngine, outputOf, promise } from "../support/LocalEngine.js"
@@ -46,24 +48,31 @@ it.scopedLive("an engine answers by the address that it was told to listen on, a
   }))
 
 describe("a streamed answer", () => {
-  it.scopedLive("that fails half way is a broken transfer, not a short one", () =>
-    Effect.gen(function*() {
-      const body = Stream.concat(Stream.make(new Uint8Array(10)), Stream.fail(new Error("the disk broke")))
-      const server = yield* NodeHttpServer.make(() => Http.createServer(), { host: "127.0.0.1", port: 0 })
-      yield* server.serve(Reply.stream(200, body, { contentType: "application/octet-stream" }))
-      const { address } = server
-      if (address._tag !== "TcpAddress") return expect.unreachable()
-      const complete = yield* Effect.promise(() =>
-        new Promise<boolean>((resolve) => {
-          Http.get({ host: "127.0.0.1", port: address.port, agent: false }, (response) => {
-            response.resume()
-            response.on("error", () => {})
-            response.on("close", () => resolve(response.complete))
-          }).on("error", () => resolve(false))
-        })
-      )
-      expect(complete).toBe(false)
-    }))
+  it.scopedLive.each(["identity", "gzip"])(
+    "that fails half way is a broken transfer, not a short one (%s)",
+    (coding) =>
+      Effect.gen(function*() {
+        const body = Stream.concat(Stream.make(new Uint8Array(10)), Stream.fail(new Error("the disk broke")))
+        const server = yield* NodeHttpServer.make(() => Http.createServer(), { host: "127.0.0.1", port: 0 })
+        const answer = Reply.stream(200, body, { contentType: "application/octet-stream" })
+        const encoded = yield* Encoding.encode(answer, { method: "GET", acceptEncoding: coding })
+        yield* server.serve(
+          Effect.map(HttpServerRequest.HttpServerRequest, (request) => Reply.cutWhenBroken(encoded, request))
+        )
+        const { address } = server
+        if (address._tag !== "TcpAddress") return expect.unreachable()
+        const complete = yield* Effect.promise(() =>
+          new Promise<boolean>((resolve) => {
+            Http.get({ host: "127.0.0.1", port: address.port, agent: false }, (response) => {
+              response.resume()
+              response.on("error", () => {})
+              response.on("close", () => resolve(response.complete))
+            }).on("error", () => resolve(false))
+          })
+        )
+        expect(complete).toBe(false)
+      })
+  )
 })
 
 it.scopedLive("a body that never ends is not read away for ever", () =>
