@@ -21,11 +21,11 @@ it.live("200 runs at 16, then nothing of the engine is left", () =>
       0))
     const running = yield* Effect.provide(
       Effect.fork(Effect.flatMap(busybox, (i) =>
-        i.run(Command.exec("sleep", ["60"])))),
+        i.run(Command.exec("sleep", ["61.5"])))),
       context
     )
     yield* eventually(
-      Effect.sync(() => processesWith(store)),
+      Effect.sync(() => processesWith("sleep 61.5")),
       (found) => found.length > 0
     )
     yield* Scope.close(scope, Exit.void)

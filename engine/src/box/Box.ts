@@ -15,6 +15,7 @@ import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import { mountOptions } from "./Chain.js"
 import * as Cgroups from "./Cgroups.js"
+import * as Chains from "./Chains.js"
 import * as Run from "./Run.js"
 import * as Starter from "./Starter.js"
 import { validate } from "./Validate.js"
@@ -131,7 +132,8 @@ export const make = (options: {
       memoryBytes: options.maxMemoryBytes ?? Cgroups.defaultMemoryBytes()
     })
     const starter = yield* Starter.make(tools)
-    const engine: Run.Engine = { store, mode, tools, cgroups, starter, mountOptions: optionsOf }
+    const chains = yield* Chains.make({ store, mode, tools, cgroups, starter })
+    const engine: Run.Engine = { store, mode, tools, chains, mountOptions: optionsOf }
     return {
       mode,
       xattrPrefix: userXattr ? "user.overlay." : "trusted.overlay.",

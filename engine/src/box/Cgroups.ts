@@ -160,7 +160,7 @@ const tryRemove = (path: string): boolean => {
 
 const removeMillis = 5_000
 
-const remove = async (path: string): Promise<void> => {
+const removeOne = async (path: string): Promise<void> => {
   // its processes are dead, but the kernel may not have counted them out yet; what stays is swept at the next start
   const began = performance.now()
   for (let pause = 2; !tryRemove(path) && performance.now() - began < removeMillis; pause = Math.min(50, 2 * pause)) {
@@ -169,7 +169,7 @@ const remove = async (path: string): Promise<void> => {
 }
 
 /** A missing bound is no reason not to run. */
-const create = ({ folder, settings }: Parent, name: string): Groups => {
+const createIn = ({ folder, settings }: Parent, name: string): Groups => {
   const path = `${folder}/${name}`
   try {
     mkdirSync(path)
@@ -189,14 +189,11 @@ export const join = (groups: Groups, pid: number): Effect.Effect<void> =>
     { concurrency: "unbounded", discard: true }
   )
 
-/** Cgroups for the time of `use`. */
-export const withGroups = <A, E, R>(
-  parents: ReadonlyArray<Parent>,
-  name: string,
-  use: (groups: Groups) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => parents.flatMap((parent) => create(parent, name))),
-    use,
-    (groups) => Effect.promise(() => Promise.all(groups.map((group) => tryRemove(group) ? undefined : remove(group))))
-  )
+/** Those of one box. */
+export const create = (parents: ReadonlyArray<Parent>, name: string): Groups =>
+  parents.flatMap((parent) => createIn(parent, name))
+
+/** When its processes are dead. */
+export const remove = async (groups: Groups): Promise<void> => {
+  await Promise.all(groups.map((group) => tryRemove(group) ? undefined : removeOne(group)))
+}

@@ -1,11 +1,10 @@
 /**
- * The command line of a run's chain, and the overlay options it mounts with.
+ * The command line of a chain, and the overlay options it mounts with.
  *
  * @since 0.1.0
  */
 import type { Groups } from "./Cgroups.js"
 import { chainScript } from "./ChainScript.js"
-import type { BoxSpec } from "./BoxSpec.js"
 import type { Tools } from "./Tools.js"
 
 /** Who the engine is: real root, or an ordinary user that is root in a user namespace of each box. */
@@ -34,24 +33,21 @@ export const namespaces = (mode: Mode, tools: Tools): ReadonlyArray<string> => {
     : [tools.unshare, "-U", "-r", tools.setpriv, "--pdeathsig", "KILL", ...apart]
 }
 
-/** The whole command line. The store and the operation are on it, so that whatever is left over can be found. */
-export const commandLine = (
-  spec: BoxSpec,
-  chain: {
-    readonly mode: Mode
-    readonly tools: Tools
-    readonly store: string
-    readonly options: string
-    readonly stdin: "null" | "file" | "pipe"
-    readonly groups: Groups
-  }
-): readonly [string, ...Array<string>] => {
+/**
+ * The whole command line. The store is on it, so that whatever is left over can be found. What differs from run to run is
+ * not: a chain may be made before its run is known.
+ */
+export const commandLine = (chain: {
+  readonly mode: Mode
+  readonly tools: Tools
+  readonly store: string
+  readonly groups: Groups
+}): readonly [string, ...Array<string>] => {
   const [file = "", ...args] = namespaces(chain.mode, chain.tools)
   return [
     file,
     ...args,
-    ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", spec.operationId, chain.store],
-    ...[chain.options, chain.tools.bwrap, chain.stdin, spec.files.length > 0 ? "1" : "0"],
+    ...[chain.tools.busybox, "sh", "-c", chainScript, "contree-local-box", chain.store, chain.tools.bwrap],
     chain.tools.prefersApplets ? "" : chain.tools.busybox,
     ...chain.groups
   ]

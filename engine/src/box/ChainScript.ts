@@ -15,18 +15,19 @@
  *
  * @since 0.1.0
  */
+import { quote } from "./ShellText.js"
 import { shimBusybox } from "./Shim.js"
 
 /** What busybox' `time` is to report: the exit code, then what `ShimReport` reads. */
 export const timeFormat = "%x %U %S %M %R %F %w %c %I %O %X %D %W %k %s %r"
 
 /**
- * Its arguments: operation, store, mount options, bwrap, kind of stdin, files (0/1), busybox when its
- * shell does not prefer its own applets (else ""), and the cgroups.
+ * Its arguments: store, bwrap, busybox when its shell does not prefer its own applets (else ""), and the cgroups. What is
+ * of its run it reads when it may go on (`runText`).
  */
 export const chainScript = `
-op=$1 store=$2 options=$3 bwrap=$4 stdin=$5 files=$6 B=$7
-shift 7
+store=$1 bwrap=$2 B=$3
+shift 3
 fail() { printf 'fail %s\\n' "$*" >&3; exit 125; }
 umask 0
 for f in /proc/self/fd/*; do
@@ -42,14 +43,12 @@ for g; do
 done
 cd "$store" 2>/dev/null || fail store "$store cannot be entered"
 e=$($B mount -n -t tmpfs -o mode=0755,size=256m tmpfs /sys 2>&1) || fail room "$e"
-i=
-[ "$stdin" != pipe ] || i=/sys/i
-e=$($B mkfifo /sys/o /sys/e /sys/r $i 2>&1) || fail pipes "$e"
-[ -z "$i" ] || exec 9<>/sys/i
-exec 6<>/sys/o 7<>/sys/e 8<>/sys/r
+e=$($B mkfifo /sys/o /sys/e /sys/r /sys/i 2>&1) || fail pipes "$e"
+exec 6<>/sys/o 7<>/sys/e 8<>/sys/r 9<>/sys/i
 printf 'up\\n' >&3 || exit 125
 read -r go <&3 || exit 125
-[ "$stdin" = null ] || exec 0</sys/i
+. /sys/run || exit 125
+case $stdin in file) exec 0</sys/in ;; pipe) exec 0</sys/i ;; esac
 exec 1>/sys/o 2>/sys/e 5</sys/script 3>/sys/r 6>&- 7>&- 8>&- 9>&-
 e=$($B mount -n -t overlay overlay -o "$options" mnt 2>&1) || fail overlay "$e"
 wait
@@ -67,3 +66,15 @@ fi
 exec 4</sys/args
 exec "$bwrap" --args 4 $x -- ${shimBusybox} time -o /dev/fd/3 -f "report $op \${REPORT}" ${shimBusybox} sh /dev/fd/5
 `.replace("${REPORT}", timeFormat)
+
+/** Where a command's standard input comes from: nowhere, all of it from a file, or from a pipe. */
+export type StdinKind = "null" | "file" | "pipe"
+
+/** What a chain has to know of its run. */
+export const runText = (run: {
+  readonly operationId: string
+  readonly options: string
+  readonly stdin: StdinKind
+  readonly hasFiles: boolean
+}): string =>
+  `op=${quote(run.operationId)} options=${quote(run.options)} stdin=${run.stdin} files=${run.hasFiles ? 1 : 0}\n`

@@ -100,6 +100,15 @@ export const kill = (pid: number): void => {
   trySignal(pid, "SIGKILL")
 }
 
+/** False as soon as it is dead, whoever has looked. */
+export const isAlive = (pid: number): boolean => {
+  try {
+    return readlinkSync(`/proc/${pid}/root`) !== ""
+  } catch {
+    return false
+  }
+}
+
 /** Also true of one that has ended, and whose parent has not looked yet. */
 export const isThere = (pid: number): boolean => trySignal(pid, 0)
 

@@ -36,6 +36,10 @@ export interface LiveChain {
   readonly killAll: () => Promise<void>
   /** Kills this very process and its children, whatever else there may be. */
   readonly killNow: () => void
+  /** Keeps the program from ending, as it does from the start; */
+  readonly ref: () => void
+  /** or not. */
+  readonly unref: () => void
 }
 
 /** Does it end within so many milliseconds? */
@@ -57,7 +61,7 @@ const patienceMillis = 2_000
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, millis))
 
 /** The programs of a chain, whoever started them. */
-export interface Started extends Pick<LiveChain, "exited" | "hasExited" | "hello" | "diagnostics"> {
+export interface Started extends Pick<LiveChain, "exited" | "hasExited" | "hello" | "diagnostics" | "ref" | "unref"> {
   /** Of `unshare`; not known at once. */
   readonly pid: () => number | undefined
   /** Their descriptor 3. */
@@ -65,7 +69,7 @@ export interface Started extends Pick<LiveChain, "exited" | "hasExited" | "hello
 }
 
 /** What can be done with them. */
-export const make = ({ control, diagnostics, exited, hasExited, hello, pid }: Started): LiveChain => {
+export const make = ({ control, diagnostics, exited, hasExited, hello, pid, ref, unref }: Started): LiveChain => {
   const killBox = (): boolean => {
     const outer = pid()
     const found = outer === undefined ? [] : children(outer)
@@ -126,6 +130,8 @@ export const make = ({ control, diagnostics, exited, hasExited, hello, pid }: St
       if (hasExited()) return
       killBox()
       killOuter()
-    }
+    },
+    ref,
+    unref
   }
 }

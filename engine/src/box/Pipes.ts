@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { BoxError } from "./BoxReport.js"
+import type { StdinKind } from "./ChainScript.js"
 import { type FifoReader, type FifoWriter, openReader, openWriter } from "./Fifo.js"
 import { roomError } from "./Outcome.js"
 
@@ -17,7 +18,7 @@ export interface Pipes {
 }
 
 /** Opens those in a folder; all or none. */
-export const open = (folder: string, input: "null" | "file" | "pipe"): Effect.Effect<Pipes, BoxError> =>
+export const open = (folder: string, input: StdinKind): Effect.Effect<Pipes, BoxError> =>
   Effect.try({
     try: () => {
       const opened: Array<{ readonly close: () => void }> = []

@@ -15,6 +15,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import type { BoxError } from "./BoxReport.js"
 import type { BoxSpec, CommandSpec } from "./BoxSpec.js"
 import * as BwrapOptions from "./BwrapOptions.js"
+import { runText, type StdinKind } from "./ChainScript.js"
 import type { LiveChain } from "./LiveChain.js"
 import { roomError } from "./Outcome.js"
 import * as RunFolder from "./RunFolder.js"
@@ -22,7 +23,7 @@ import * as Shim from "./Shim.js"
 import type { Tools } from "./Tools.js"
 
 /** How the command's standard input is made. */
-export const stdinKind = (spec: CommandSpec): "null" | "file" | "pipe" =>
+export const stdinKind = (spec: CommandSpec): StdinKind =>
   spec.stdin === "open" ? "pipe" : spec.stdin.length === 0 ? "null" : "file"
 
 /** Of a chain that is up: `unshare` is in the mount namespace that it has made. */
@@ -45,9 +46,9 @@ const put = (path: string, content: string | Uint8Array): void =>
 const putCommand = (room: string, spec: CommandSpec, run: BoxSpec, tools: Tools): void => {
   put(`${room}/script`, Shim.script(spec, run.maxLayerBytes, tools))
   if (spec.stdin === "open" || spec.stdin.length === 0) return
-  put(`${room}/i`, spec.stdin)
+  put(`${room}/in`, spec.stdin)
   // another user than root may open /dev/stdin again, whatever the engine's umask is
-  chmodSync(`${room}/i`, 0o644)
+  chmodSync(`${room}/in`, 0o644)
 }
 
 /** By then its process id may be somebody else's. */
@@ -62,9 +63,11 @@ const within = (chain: LiveChain, action: (room: string) => void): Effect.Effect
     catch: (cause) => roomError("preparing the run", cause)
   })
 
-/** What the chain of a run reads before it becomes the box. */
-export const fill = (chain: LiveChain, spec: BoxSpec, tools: Tools): Effect.Effect<void, BoxError> =>
+/** What the chain of a run reads before it becomes the box, which mounts with these options. */
+export const fill = (chain: LiveChain, spec: BoxSpec, options: string, tools: Tools): Effect.Effect<void, BoxError> =>
   within(chain, (room) => {
+    const { files, operationId } = spec
+    put(`${room}/run`, runText({ operationId, options, stdin: stdinKind(spec), hasFiles: files.length > 0 }))
     putCommand(room, spec, spec, tools)
     put(`${room}/args`, BwrapOptions.run(spec, tools))
     put(`${room}/hostname`, `${spec.hostname}\n`)

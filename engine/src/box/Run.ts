@@ -8,8 +8,9 @@ import * as Option from "effect/Option"
 import type { BoxHandle, Handlers } from "./Box.js"
 import type { BoxError, BoxReport } from "./BoxReport.js"
 import type { BoxSpec } from "./BoxSpec.js"
-import { commandLine, type Mode } from "./Chain.js"
-import * as Cgroups from "./Cgroups.js"
+import type * as Cgroups from "./Cgroups.js"
+import type { Mode } from "./Chain.js"
+import type * as Chains from "./Chains.js"
 import type * as LiveChain from "./LiveChain.js"
 import * as Outcome from "./Outcome.js"
 import * as Pipes from "./Pipes.js"
@@ -17,7 +18,6 @@ import * as Room from "./Room.js"
 import * as RunFolder from "./RunFolder.js"
 import { maxReportBytes } from "./ShimReport.js"
 import * as SizeMeter from "./SizeMeter.js"
-import type * as Starter from "./Starter.js"
 import * as Subprocess from "./Subprocess.js"
 import * as Subprocesses from "./Subprocesses.js"
 import type { Tools } from "./Tools.js"
@@ -28,9 +28,7 @@ export interface Engine {
   readonly store: string
   readonly mode: Mode
   readonly tools: Tools
-  /** Where each run gets cgroups that bound it. */
-  readonly cgroups: ReadonlyArray<Cgroups.Parent>
-  readonly starter: Starter.Starter
+  readonly chains: Chains.Chains
   readonly mountOptions: (spec: BoxSpec) => string
 }
 
@@ -167,7 +165,10 @@ const supervise = (
       const hello = yield* Effect.promise(() => chain.hello)
       if (hello !== "up") return yield* notStarted(engine, chain, hello, Effect.succeed(""))
       return yield* Effect.acquireUseRelease(
-        Effect.zipRight(Room.fill(chain, spec, engine.tools), Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))),
+        Effect.zipRight(
+          Room.fill(chain, spec, engine.mountOptions(spec), engine.tools),
+          Pipes.open(Room.pathOf(chain), Room.stdinKind(spec))
+        ),
         (pipes) =>
           Effect.gen(function*() {
             void chain.exited.then(() => Pipes.finish(pipes))
@@ -183,27 +184,10 @@ const supervise = (
       )
     }))
 
-const launch = (engine: Engine, spec: BoxSpec, groups: Cgroups.Groups): LiveChain.LiveChain => {
-  const [file, ...args] = commandLine(spec, {
-    mode: engine.mode,
-    tools: engine.tools,
-    store: engine.store,
-    options: engine.mountOptions(spec),
-    stdin: Room.stdinKind(spec),
-    groups
-  })
-  return engine.starter.start(file, args)
-}
-
 /** Runs it. Whatever happens, nothing of it is left: no process, no file but its upper, no descriptor. */
 export const run = (engine: Engine, spec: BoxSpec, handlers: Handlers): Effect.Effect<BoxReport, BoxError> =>
   RunFolder.withContents(
     { ...engine, spec },
     (fill) =>
-      Cgroups.withGroups(engine.cgroups, spec.operationId, (groups) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => launch(engine, spec, groups)),
-          (chain) => Effect.zipRight(fill, supervise(engine, spec, handlers, chain, groups)),
-          (chain) => Effect.promise(() => chain.killAll())
-        ))
+      engine.chains(({ chain, groups }) => Effect.zipRight(fill, supervise(engine, spec, handlers, chain, groups)))
   )

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type ChildProcess, spawn } from "node:child_process"
+import { Socket } from "node:net"
 import type { Duplex, Readable } from "node:stream"
 import * as LiveChain from "./LiveChain.js"
 import { chainPath } from "./Tools.js"
@@ -57,7 +58,9 @@ const stillborn = (error: Error): LiveChain.LiveChain => ({
   killCommand: () => {},
   signalCommand: () => false,
   killAll: () => Promise.resolve(),
-  killNow: () => {}
+  killNow: () => {},
+  ref: () => {},
+  unref: () => {}
 })
 
 /** Starts the programs from Node itself. Does not throw: one that cannot be started is an exit with an `error`. */
@@ -87,6 +90,7 @@ const watched = (child: ChildProcess): LiveChain.Started => {
   const stdio: ChildProcess["stdio"] | undefined = child.stdio
   const control = stdio?.[3] as Duplex | null | undefined
   const diagnostics = collect(child.stderr)
+  const holds = [child, ...[control, child.stderr].filter((stream) => stream instanceof Socket)]
   const hello = control === null || control === undefined ? Promise.resolve("") : greeting(control)
   return {
     pid: () => child.pid,
@@ -94,6 +98,8 @@ const watched = (child: ChildProcess): LiveChain.Started => {
     exited,
     hasExited: () => done,
     hello,
-    diagnostics
+    diagnostics,
+    ref: () => holds.forEach((held) => held.ref()),
+    unref: () => holds.forEach((held) => held.unref())
   }
 }

@@ -176,7 +176,9 @@ const watched = (shell: Shell, slot: Slot): LiveChain.Started => {
     exited,
     hasExited: () => at !== undefined,
     hello,
-    diagnostics: () => withoutPid().replace(/^up\n/m, "")
+    diagnostics: () => withoutPid().replace(/^up\n/m, ""),
+    ref: () => void socket.ref(),
+    unref: () => void socket.unref()
   }
 }
 

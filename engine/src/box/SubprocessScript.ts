@@ -16,7 +16,7 @@ import { capabilities } from "./BwrapOptions.js"
 import type { Mode } from "./Chain.js"
 import type { Entrance } from "./HostProcesses.js"
 import { setprivInside, shimBusybox } from "./Shim.js"
-import { timeFormat } from "./ChainScript.js"
+import { type StdinKind, timeFormat } from "./ChainScript.js"
 import type { Tools } from "./Tools.js"
 
 // before it goes anywhere: the chain's procfs does not know it, so there it could not see what it has open
@@ -42,7 +42,7 @@ e=$($B mkfifo $d/o $d/e $d/r $i 2>&1) || fail pipes "$e"
 exec 6<>$d/o 7<>$d/e 8<>$d/r
 printf 'up\\n' >&3 || exit 125
 read -r go <&3 || exit 125
-[ "$stdin" = null ] || exec 0<$d/i
+case $stdin in file) exec 0<$d/in ;; pipe) exec 0<$d/i ;; esac
 exec 1>$d/o 2>$d/e 5<$d/script 3>$d/r 6>&- 7>&- 8>&- 9>&-
 unset PWD OLDPWD SHLVL
 exec "$@"
@@ -66,7 +66,7 @@ export const commandLine = (options: {
   readonly entrance: Entrance
   readonly name: string
   readonly reportId: string
-  readonly stdin: "null" | "file" | "pipe"
+  readonly stdin: StdinKind
 }): readonly [string, ...Array<string>] => {
   const { entrance, mode, tools } = options
   const [file = "", ...args] = intoChain(mode, tools, entrance)

@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto"
 import { readFile, rm } from "node:fs/promises"
 import type { BoxSpec } from "../box/BoxSpec.js"
 import { type Mode, mountOptions, namespaces } from "../box/Chain.js"
+import * as Chains from "../box/Chains.js"
 import * as Run from "../box/Run.js"
 import { shimBusybox } from "../box/Shim.js"
 import * as Spawned from "../box/Spawned.js"
@@ -100,8 +101,7 @@ export const tryBox = (
         store,
         mode,
         tools,
-        cgroups: [],
-        starter: Spawned,
+        chains: Chains.oneByOne({ store, mode, tools, cgroups: [], starter: Spawned }),
         mountOptions: (spec) => mountOptions(spec, userXattr)
       }
       const started = performance.now()

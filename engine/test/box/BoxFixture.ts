@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import * as Box from "../../src/box/Box.js"
 import type { BoxError, BoxReport } from "../../src/box/BoxReport.js"
 import type { BoxSpec } from "../../src/box/BoxSpec.js"
+import * as HostProcesses from "../../src/box/HostProcesses.js"
 import * as Tools from "../../src/box/Tools.js"
 
 export interface Ran {
@@ -64,16 +65,60 @@ export const removeFolder = (folder: string): void => {
   else execFileSync("unshare", ["-U", "-r", "rm", "-rf", folder])
 }
 
+const commandLineOf = (pid: number): string => {
+  try {
+    return Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+  } catch {
+    return ""
+  }
+}
+
+export const parentOf = (pid: number): number =>
+  Number(/^PPid:\t(\d+)$/m.exec(Fs.readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+
+export const otherProcesses = (): ReadonlyArray<number> =>
+  Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).map(Number)
+
 /** The command lines of all processes that bear a mark. */
 export const processesWith = (mark: string): ReadonlyArray<string> =>
-  Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    try {
-      const line = Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
-      return line.includes(mark) ? [`${pid}: ${line.slice(0, 300)}`] : []
-    } catch {
-      return []
-    }
+  otherProcesses().flatMap((pid) => {
+    const line = commandLineOf(pid)
+    return line.includes(mark) ? [`${pid}: ${line.slice(0, 300)}`] : []
   })
+
+const isChain = (pid: number, store: string): boolean => {
+  const line = commandLineOf(pid)
+  return line.includes("contree-local-box") && line.includes(store)
+}
+
+/** The chain that an engine has made ahead: `unshare`, and a shell that has not become bubblewrap. Of two it is not one. */
+export const madeAhead = (store: string): ReadonlyArray<number> => {
+  const waiting = otherProcesses().filter((pid) => isChain(pid, store)).flatMap((pid) => {
+    const [inner, ...others] = HostProcesses.children(pid)
+    return inner !== undefined && others.length === 0 && isChain(inner, store) ? [[pid, inner]] : []
+  })
+  return waiting.length === 1 ? waiting.flat() : []
+}
+
+/** The same as `processesWith`, without the chain that an engine on the store has made ahead. */
+export const busyWith = (mark: string, store: string): ReadonlyArray<string> => {
+  const ahead = madeAhead(store)
+  return processesWith(mark).filter((line) => !ahead.includes(Number.parseInt(line, 10)))
+}
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+/** The bubblewrap of a run, by the beginning of its operation's id. */
+export const bubblewrapOf = (operationId: string): number =>
+  Math.min(...processesWith(`report ${operationId}`).map((line) => Number.parseInt(line, 10)))
+
+/** The folders of the cgroups that bound a run, by what the kernel says of its bubblewrap. */
+export const groupsOfRun = (operationId: string): ReadonlyArray<string> => {
+  return Fs.readFileSync(`/proc/${bubblewrapOf(operationId)}/cgroup`, "utf8").split("\n").flatMap((line) => {
+    const [, controllers = "", path = ""] = line.split(":")
+    return path.includes("/contree-local/") ? [`${cgroupRoot}/${controllers}${path}`.replace("//", "/")] : []
+  })
+}
 
 /** What the command lines of all processes of boxes on a store have in common. */
 export const markOf = (store: string): string => store.slice(store.lastIndexOf("/") + 1)

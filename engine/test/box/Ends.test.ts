@@ -110,9 +110,10 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
   })
 
   describe("a chain that is killed from the host", () => {
-    // unshare, bubblewrap, the box's init, `time`, the command
+    // bubblewrap, the box's init, `time`, the command
     const below = (pid: number, levels: number): number =>
       levels === 0 ? pid : below(HostProcesses.children(pid)[0] ?? Number.NaN, levels - 1)
+    // 0 is `unshare`
     const killLevel = (level: number) =>
       Effect.gen(function*() {
         const box = yield* BoxFixture.Fixture
@@ -120,8 +121,8 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
         const report = yield* box.launcher.run(spec, {
           onSpawn: () =>
             Effect.sync(() => {
-              const pids = BoxFixture.processesWith(spec.operationId).map((line) => Number(line.split(":")[0]))
-              process.kill(below(Math.min(...pids), level), "SIGKILL")
+              const bwrap = BoxFixture.bubblewrapOf(spec.operationId)
+              process.kill(level === 0 ? BoxFixture.parentOf(bwrap) : below(bwrap, level - 1), "SIGKILL")
             }),
           onOutput: () => Effect.void
         })
@@ -214,11 +215,12 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
         )
       }
       const spec = box.spec({ command: "sleep 1000 & sleep 1000", shell: true, timeoutSeconds: 1 })
-      const groups = parents.map(({ folder }) => `${folder}/${spec.operationId}`)
+      let groups: ReadonlyArray<string> = []
       const counted: Array<number> = []
       yield* box.launcher.run(spec, {
         onSpawn: () =>
           Effect.sync(() => {
+            groups = parents.length === 0 ? [] : BoxFixture.groupsOfRun(spec.operationId)
             for (const group of groups) {
               counted.push(Fs.readFileSync(`${group}/cgroup.procs`, "utf8").trim().split("\n").length)
             }
@@ -259,9 +261,9 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
       expect((yield* box.sh("echo next")).stdout.toString()).toBe("next\n")
     }))
 
-  it.effect("200 runs, 16 at a time, leave no descriptor and no process", () =>
+  it.scoped("200 runs, 16 at a time, leave no descriptor and no process", () =>
     Effect.gen(function*() {
-      const { store } = yield* BoxFixture.Fixture
+      const store = yield* BoxFixture.makeStore
       const before = descriptors()
       const scope = yield* Scope.make()
       const box = yield* Scope.extend(BoxFixture.on(store), scope)
@@ -275,6 +277,6 @@ layer(BoxFixture.layer, { timeout: "5 minutes" })("the end of a box", (it) => {
       )
       yield* Scope.close(scope, Exit.void)
       yield* BoxFixture.eventually("the descriptors are closed", () => descriptors() <= before)
-      expect(BoxFixture.processesWith(BoxFixture.markOf(box.store))).toEqual([])
+      expect(BoxFixture.processesWith(BoxFixture.markOf(store))).toEqual([])
     }))
 })

@@ -23,7 +23,9 @@ it("ends what was left behind by an unshare that was killed while it forked", as
     exited,
     hasExited: () => hasExited,
     hello: Promise.resolve("up"),
-    diagnostics: () => ""
+    diagnostics: () => "",
+    ref: () => {},
+    unref: () => {}
   })
   await chain.killAll()
   expect(chain.hasExited()).toBe(true)

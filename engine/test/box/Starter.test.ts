@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Either, Exit, Fiber, Scope } from "effect"
 import * as Fs from "node:fs"
 import * as BoxFixture from "./BoxFixture.js"
 
@@ -83,16 +83,23 @@ describe("the shell that starts chains", () => {
       Effect.gen(function*() {
         const store = yield* BoxFixture.makeStore
         const box = yield* BoxFixture.on(store)
+        // takes the chain that was made ahead: another has to begin
         yield* box.sh("true")
+        const spawned = yield* Deferred.make<void>()
+        const other = yield* Effect.fork(
+          box.run({ command: "sleep", args: ["1000"] }, { onSpawn: () => Deferred.succeed(spawned, undefined) })
+        )
+        yield* Deferred.await(spawned)
         const [shell] = shells()
         process.kill(shell!, "SIGSTOP")
         const fiber = yield* Effect.fork(box.run({ command: "sleep", args: ["1000"] }))
         yield* Effect.yieldNow()
         yield* Fiber.interrupt(fiber)
         process.kill(shell!, "SIGCONT")
+        yield* Fiber.interrupt(other)
         // after all that it was told before
         expect((yield* box.sh("echo again")).stdout.toString()).toBe("again\n")
-        yield* BoxFixture.eventually("nothing is left", () => BoxFixture.processesWith(store).length === 0)
+        yield* BoxFixture.eventually("nothing is left", () => BoxFixture.busyWith(store, store).length === 0)
       }),
     { timeout: 60_000 }
   )

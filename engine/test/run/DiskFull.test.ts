@@ -49,7 +49,7 @@ describe("a full disk", () => {
         const events = Local.eventsOf((await client.call("GET", `/v1/operations/${id}/events?follow=1`)).text)
         expect(events.at(-1)).toMatchObject({ type: "completion", data: { status: "FAILED", error: operation.error } })
         expect((await client.call("POST", "/v1/files", { body: new Uint8Array(4_000_000) })).status).toBe(507)
-        expect(Local.processesOn(store, [id])).toEqual([])
+        expect(Local.busyOn(store, [id])).toEqual([])
         Fs.unlinkSync(filler)
         expect((await client.run({ command: "echo x > /f", shell: true })).status).toBe("SUCCESS")
       })

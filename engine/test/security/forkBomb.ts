@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import * as Fs from "node:fs"
 import * as Cgroups from "../../src/box/Cgroups.js"
-import { eventually, isRoot } from "../box/BoxFixture.js"
+import { eventually, groupsOfRun, isRoot } from "../box/BoxFixture.js"
 import * as Local from "../support/LocalEngine.js"
 import type { Engine, Follower } from "../support/LocalEngine.js"
 import type { Target } from "./Attack.js"
@@ -28,9 +28,9 @@ const refusal = "can't fork"
 const numberIn = (path: string): number => Number(Fs.readFileSync(path, "utf8").trim())
 
 /** The cgroup that bounds this run, with a bound of ours. Throws unless its processes are in there. */
-const tighten = (parents: ReadonlyArray<Cgroups.Parent>, id: string): string => {
-  const parent = parents.find(({ settings }) => settings.processes !== undefined)
-  const group = `${parent?.folder}/${id}`
+const tighten = (id: string): string => {
+  const group = groupsOfRun(id).find((path) => Fs.existsSync(`${path}/pids.max`))
+  if (group === undefined) throw new Error(`no cgroup bounds the run ${id}`)
   Fs.writeFileSync(`${group}/pids.max`, String(bound))
   const inside = Fs.readFileSync(`${group}/cgroup.procs`, "utf8").trim().split("\n").length
   // bubblewrap, the box's init, `time` and the command at least
@@ -41,7 +41,6 @@ const tighten = (parents: ReadonlyArray<Cgroups.Parent>, id: string): string => 
 /** A run that waits until it is bounded, then does what the script says. */
 const bounded = async (
   engine: Engine,
-  parents: ReadonlyArray<Cgroups.Parent>,
   script: string,
   look: (events: Follower, group: string | undefined) => Promise<string>
 ): Promise<string> => {
@@ -52,13 +51,13 @@ const bounded = async (
   try {
     const events = await engine.follow(`/v1/operations/${id}/events?follow=1`)
     await events.until(() => saidBy(events, "stdout") === "ready\n")
-    const group = isRoot ? tighten(parents, id) : undefined
+    const group = isRoot ? tighten(id) : undefined
     await engine.call("POST", `/v1/operations/${id}/subprocesses/1/stdin`, { body: { value: "go\n" } })
     return await look(events, group)
   } finally {
     await engine.call("DELETE", `/v1/operations/${id}`)
     await engine.ended(id)
-    await Effect.runPromise(eventually("the bomb is dead", () => Local.processesOn(engine.store, [id]).length === 0))
+    await Effect.runPromise(eventually("the bomb is dead", () => Local.busyOn(engine.store, [id]).length === 0))
   }
 }
 
@@ -71,12 +70,12 @@ export const forkBomb = async ({ engine }: Target): Promise<string> => {
     return notRun("a fork bomb. No cgroup bounds processes on this machine, and nothing else bounds those of root.")
   }
   // a loop that ends by itself: only where it is refused does the other begin
-  const first = await bounded(engine, parents, counted, async (events) => {
+  const first = await bounded(engine, counted, async (events) => {
     await events.end
     return `${saidBy(events, "stdout")}${saidBy(events, "stderr")}`
   })
   if (!first.includes(refusal) || first.includes("unbounded")) return `nothing bounds it: ${first}`
-  return bounded(engine, parents, endless, async (events, group) => {
+  return bounded(engine, endless, async (events, group) => {
     await events.until(() => saidBy(events, "stderr").includes(refusal))
     const count = group === undefined ? 0 : numberIn(`${group}/pids.current`)
     // others run meanwhile

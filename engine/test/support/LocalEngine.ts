@@ -5,7 +5,7 @@ import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Start from "../../src/server/Start.js"
-import { removeFolder, temporaryFolder } from "../box/BoxFixture.js"
+import { madeAhead, otherProcesses, removeFolder, temporaryFolder } from "../box/BoxFixture.js"
 
 /** What `JSON.parse` gives: a plain client has no types for it. */
 export type Json = ReturnType<typeof JSON.parse>
@@ -235,9 +235,15 @@ const openFiles = (store: string): ReadonlyArray<string> =>
     }
   })
 
+/** The same as `processesOn`, without the chain that an engine on the store has made ahead. */
+export const busyOn = (store: string, operations: ReadonlyArray<string> = []): ReadonlyArray<string> => {
+  const ahead = madeAhead(store)
+  return processesOn(store, operations).filter((line) => !ahead.some((pid) => line.startsWith(`process ${pid}:`)))
+}
+
 /** By command line, working folder and mounts: a process in a box has its operation in the last alone. */
 export const processesOn = (store: string, operations: ReadonlyArray<string> = []): ReadonlyArray<string> =>
-  Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
+  otherProcesses().flatMap((pid) => {
     const read = (name: string): string => {
       try {
         return name === "cwd" ? Fs.readlinkSync(`/proc/${pid}/cwd`) : Fs.readFileSync(`/proc/${pid}/${name}`, "utf8")
