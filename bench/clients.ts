@@ -4,6 +4,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
+import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
@@ -66,9 +67,20 @@ export const runner = async (runtime: Sdk, command = "true"): Promise<() => Prom
 
 // ------------------------------------------------------------------------------------- Effect without the SDK: its floor
 
+export type Plain = ManagedRuntime.ManagedRuntime<HttpClient.HttpClient, never>
+
+export const plain = (): Plain => ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+
+/** the body of an answer as Effect's own stream, with nothing of the SDK around it */
+export const withBody = <A, E>(
+  url: string,
+  use: (body: HttpClientResponse.HttpClientResponse["stream"]) => Effect.Effect<A, E>
+): Effect.Effect<A, E | HttpClientError, HttpClient.HttpClient> =>
+  Effect.flatMap(HttpClient.HttpClient, (client) => Effect.flatMap(client.get(url), ({ stream }) => use(stream)))
+
 /** the same three requests through platform's `HttpClient`: decoded, but nothing checked, retried, bounded or cleaned up */
 export const effectRunner = async (url: string): Promise<() => Promise<string>> => {
-  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  const runtime = plain()
   const client = await runtime.runPromise(HttpClient.HttpClient)
   const json = <A, I>(schema: Schema.Schema<A, I>) => HttpClientResponse.schemaBodyJson(schema)
   const post = HttpClientRequest.post(`${url}/v1/instances`, { headers }).pipe(

@@ -2,13 +2,10 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as Command from "effect-contree/Command"
-import { UndiciClient } from "effect-contree/node"
 import type { Pool } from "undici"
-import { imageOf, layers, pool, type Sdk, sdk, spawn } from "../clients.js"
+import { imageOf, layers, type Plain, plain, pool, type Sdk, sdk, spawn } from "../clients.js"
 import { now, quantile } from "../Harness.js"
 import type { Metric, Row, Server } from "../Harness.js"
 
@@ -32,10 +29,8 @@ const ours = async (runtime: Sdk, server: Server): Promise<number> => {
   return seen(server, from)
 }
 
-type Bare = ManagedRuntime.ManagedRuntime<HttpClient.HttpClient, never>
-
 /** no SDK, but an Effect stream whose interruption sends the DELETE: what of ours is Effect's */
-const bare = async (runtime: Bare, on: Pool, server: Server): Promise<number> => {
+const bare = async (runtime: Plain, on: Pool, server: Server): Promise<number> => {
   const url = `${server.url}/v1/operations/${await spawn(on, "hang")}`
   let began: () => void = () => {}
   const begun = new Promise<void>((resolve) => {
@@ -77,11 +72,11 @@ export const row: Row = {
     const count = quick ? 120 : 500
     const on = pool(server.url)
     const runtime = sdk(server.url, layers["effect-contree"])
-    const plain: Bare = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+    const effect = plain()
     const contestants = {
       ours: () => ours(runtime, server),
       raw: () => raw(on, server),
-      bare: () => bare(plain, on, server)
+      bare: () => bare(effect, on, server)
     }
     const names = ["ours", "raw", "bare"] as const
     const times = { ours: [] as Array<number>, raw: [] as Array<number>, bare: [] as Array<number> }
@@ -94,7 +89,7 @@ export const row: Row = {
       }
     }
     await runtime.dispose()
-    await plain.dispose()
+    await effect.dispose()
     await on.close()
     const at = (metric: string, q: number): Metric => ({
       name: "cancel",

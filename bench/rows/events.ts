@@ -1,16 +1,12 @@
 /** Events from the socket to a consumer who knows their types. */
-import * as HttpClient from "@effect/platform/HttpClient"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as ContreeApi from "effect-contree/ContreeApi"
 import * as Command from "effect-contree/Command"
-import { UndiciClient } from "effect-contree/node"
 import { createParser } from "eventsource-parser"
 import type { Pool } from "undici"
-import { imageOf, layers, pool, type Sdk, sdk, spawn } from "../clients.js"
+import { imageOf, layers, plain, pool, type Sdk, sdk, spawn, withBody } from "../clients.js"
 import { compared, contest, perSecond } from "../Harness.js"
 import type { Row } from "../Harness.js"
 
@@ -44,7 +40,7 @@ const printed = async (runtime: Sdk, lines: number): Promise<void> => {
 
 /** no SDK, and nothing checked, but an Effect stream: what of ours is Effect's */
 const bare = (url: string) => {
-  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  const runtime = plain()
   return async (on: Pool, lines: number): Promise<void> => {
     const id = await spawn(on, `print ${lines}`)
     const events: Array<unknown> = []
@@ -55,14 +51,7 @@ const bare = (url: string) => {
       return Chunk.unsafeFromArray(events.splice(0))
     }
     const found = await runtime.runPromise(
-      Effect.flatMap(
-        HttpClient.HttpClient,
-        (client) =>
-          Effect.flatMap(
-            client.get(`${url}${pathOf(id)}`),
-            ({ stream }) => Stream.runFold(Stream.mapChunks(stream, parse), 0, (sum) => sum + 1)
-          )
-      )
+      withBody(`${url}${pathOf(id)}`, (body) => Stream.runFold(Stream.mapChunks(body, parse), 0, (sum) => sum + 1))
     )
     expect(found, lines + 4)
   }

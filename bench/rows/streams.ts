@@ -1,14 +1,10 @@
 /** What a stream costs that is open and says nothing: 2,000 of them, each client in a process of its own. */
-import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import type { OperationId } from "effect-contree/Ids"
 import * as Operations from "effect-contree/Operations"
-import { UndiciClient } from "effect-contree/node"
 import type { Pool } from "undici"
-import { layers, pool, sdk, spawn } from "../clients.js"
+import { layers, plain, pool, sdk, spawn, withBody } from "../clients.js"
 import { alone, collectGarbage } from "../Harness.js"
 import type { Metric, Row } from "../Harness.js"
 
@@ -28,13 +24,10 @@ const raw: Open = (on, id, arrived) => {
 
 /** no SDK, but an Effect stream: what of ours is Effect's */
 const bare = (url: string): Open => {
-  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  const runtime = plain()
   return (_, id, arrived) =>
     void runtime.runFork(
-      Effect.flatMap(HttpClient.HttpClient, (client) =>
-        Effect.flatMap(client.get(`${url}${pathOf(id)}`), ({ stream }) =>
-          Stream.runForEach(stream, () =>
-            Effect.sync(arrived))))
+      withBody(`${url}${pathOf(id)}`, (body) => Stream.runForEach(body, () => Effect.sync(arrived)))
     )
 }
 

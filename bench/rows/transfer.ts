@@ -1,18 +1,14 @@
 /** Large files down and up, and content that the server has already. */
-import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as ContreeApi from "effect-contree/ContreeApi"
 import * as File from "effect-contree/File"
 import * as Files from "effect-contree/Files"
 import * as Ids from "effect-contree/Ids"
-import { UndiciClient } from "effect-contree/node"
 import { createHash } from "node:crypto"
 import { Readable } from "node:stream"
 import type { Pool } from "undici"
-import { layers, pool, type Sdk, sdk } from "../clients.js"
+import { layers, plain, pool, type Sdk, sdk, withBody } from "../clients.js"
 import { alone, compared, contest } from "../Harness.js"
 import type { Metric, Row } from "../Harness.js"
 import { image } from "../serverBodies.js"
@@ -54,17 +50,10 @@ const work = {
 
 /** no SDK, but an Effect stream: what of ours is Effect's */
 const bare = (url: string) => {
-  const runtime = ManagedRuntime.make(Layer.fresh(UndiciClient.layer))
+  const runtime = plain()
   return async (size: number): Promise<void> => {
     const found = await runtime.runPromise(
-      Effect.flatMap(
-        HttpClient.HttpClient,
-        (client) =>
-          Effect.flatMap(
-            client.get(`${url}${pathOf(size)}`),
-            ({ stream }) => Stream.runFold(stream, 0, (sum, bytes) => sum + bytes.length)
-          )
-      )
+      withBody(`${url}${pathOf(size)}`, (body) => Stream.runFold(body, 0, (sum, bytes) => sum + bytes.length))
     )
     expect(found, size)
   }
