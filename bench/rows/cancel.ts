@@ -69,7 +69,9 @@ const raw = async (on: Pool, server: Server): Promise<number> => {
 export const row: Row = {
   name: "cancel",
   run: async ({ quick, server }) => {
-    const count = quick ? 120 : 500
+    const count = quick ? 100 : 500
+    // of the first, connections are made and code is compiled
+    const uncounted = quick ? 10 : 20
     const on = pool(server.url)
     const runtime = sdk(server.url, layers["effect-contree"])
     const effect = plain()
@@ -80,12 +82,12 @@ export const row: Row = {
     }
     const names = ["ours", "raw", "bare"] as const
     const times = { ours: [] as Array<number>, raw: [] as Array<number>, bare: [] as Array<number> }
-    for (let n = 0; n < count + 20; n++) {
+    for (let n = 0; n < count + uncounted; n++) {
       for (let turn = 0; turn < names.length; turn++) {
         // in turns, and each first as often as the others
         const who = names[(n + turn) % names.length]!
         const time = await contestants[who]()
-        if (n >= 20) times[who].push(time)
+        if (n >= uncounted) times[who].push(time)
       }
     }
     await runtime.dispose()

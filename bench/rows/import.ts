@@ -77,11 +77,11 @@ const bundle = async (external: ReadonlyArray<string>): Promise<number> => {
 
 export const row: Row = {
   name: "import",
-  run: async ({ rounds }) => {
+  run: async ({ quick, rounds }) => {
     mkdirSync(out, { recursive: true })
     await join(`${out}/src`)
     writeFileSync(`${out}/floor.js`, floor())
-    await loading()
+    if (!quick) await loading()
     const found: Array<Loading> = []
     for (let n = 0; n < rounds; n++) found.push(await loading())
     const [ours, effect] = [statsOf(found.map(({ ours }) => ours)), statsOf(found.map(({ effect }) => effect))]

@@ -46,7 +46,7 @@ const level = async (settings: Settings, concurrency: number): Promise<Metric> =
 const warm = async ({ quick, server: { url } }: Settings): Promise<void> => {
   const runtime = sdk(url, layers["effect-contree"])
   const run = await runner(runtime)
-  await atOnce(quick ? 300 : 3000, 16, run)
+  await atOnce(quick ? 150 : 3000, 16, run)
   await runtime.dispose()
 }
 
